@@ -1,0 +1,229 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plain dicts of documents become the model; whatever is wrong with their form becomes problems.
+
+A model is always returned, also of rubbish: it holds what could be used, so that all that is wrong with a document
+can be said at once. Nobody may run a model that came with problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional, TypeVar
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.check import MISSING, clean
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
+    Action,
+    Approval,
+    Bundle,
+    Compensation,
+    Component,
+    Field,
+    Item,
+    Need,
+    Output,
+    Retries,
+    Rollout,
+)
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape import KINDS
+from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem
+
+Thing = TypeVar("Thing")
+
+
+class Places:
+    """Where the parts of a model stand in their document."""
+
+    def __init__(self) -> None:
+        self._paths: dict[int, DocumentPath] = {}
+        self._kept: list[object] = []
+
+    def mark(self, thing: Thing, path: DocumentPath) -> Thing:
+        """Remember where ``thing`` (this very object) stands, and give it back."""
+        self._paths[id(thing)] = path
+        self._kept.append(thing)
+        return thing
+
+    def of(self, thing: object) -> DocumentPath:
+        """Where the thing stands; the empty path for one that was never marked."""
+        return self._paths.get(id(thing), ())
+
+
+def parse_item(data: Any, problems: list[Problem], places: Optional[Places] = None) -> Item:
+    """The item that a document of the kind CatalogItem describes; appends to ``problems`` what is wrong."""
+    found = clean(KINDS["CatalogItem"], data, (), problems)
+    return Item(name="") if found is MISSING else _Parser(places or Places()).item(found)
+
+
+def parse_bundle(data: Any, problems: list[Problem], places: Optional[Places] = None) -> Bundle:
+    """The bundle that a document of the kind CatalogBundle describes; appends to ``problems`` what is wrong."""
+    found = clean(KINDS["CatalogBundle"], data, (), problems)
+    return Bundle(name="") if found is MISSING else _Parser(places or Places()).bundle(found)
+
+
+def _usable(values: Any) -> list[tuple[int, Any]]:
+    """The elements of a cleaned list that can be used, each with its index in the document."""
+    return [(index, value) for index, value in enumerate(values or ()) if value is not MISSING]
+
+
+def _seconds(text: Optional[str]) -> Optional[float]:
+    return None if text is None else durations.parse(text)
+
+
+def _locks(locks: Any) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(part for _, part in _usable(lock)) for _, lock in _usable(locks))
+
+
+def _metadata(data: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(data["metadata"] or {})
+    found["name"] = found.get("name") or ""
+    found["labels"] = tuple(label for _, label in _usable(found.get("labels")))
+    return found
+
+
+class _Parser:
+    """Builds the model from cleaned data: every known key is there, and MISSING elements stand for wrong ones."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    # --- items
+
+    def item(self, data: Mapping[str, Any]) -> Item:
+        fulfillment = data["fulfillment"] or {}
+        manual = fulfillment.get("manual") or {}
+        mode = "manual" if "manual" in fulfillment else "automated"
+        path = ("fulfillment", "automated")
+        return Item(
+            **_metadata(data),
+            fields=self._fields(data),
+            mode=mode,
+            action=self._action(fulfillment.get("automated"), path),
+            instructions=manual.get("instructions") or "",
+            assignee=manual.get("assignee") or "",
+            outputs=self._outputs(data["outputs"]),
+            compensation=self._compensation(data["compensation"]),
+        )
+
+    def _fields(self, data: Mapping[str, Any]) -> tuple[Field, ...]:
+        path = ("presentation", "fields")
+        return tuple(
+            self._places.mark(self._field(field), (*path, index))
+            for index, field in _usable((data["presentation"] or {}).get("fields"))
+        )
+
+    def _field(self, data: Mapping[str, Any]) -> Field:
+        name = data["name"] or ""
+        return Field(
+            name=name,
+            label=data["label"] or name,
+            type=data["type"],
+            required=data["required"],
+            default=data["default"],
+            choices=tuple(choice for _, choice in _usable(data.get("choices"))),
+            min=data.get("min"),
+            max=data.get("max"),
+            description=data["description"],
+        )
+
+    def _outputs(self, outputs: Any) -> tuple[Output, ...]:
+        return tuple(
+            self._places.mark(Output(**{**output, "name": output["name"] or ""}), ("outputs", index))
+            for index, output in _usable(outputs)
+        )
+
+    def _action(self, data: Any, path: DocumentPath) -> Optional[Action]:
+        if data is None or data is MISSING:
+            return None
+        kind = next((kind for kind in ("playbook", "role", "module") if kind in data), "role")
+        action = Action(
+            kind=kind,
+            name=data.get(kind) or "",
+            args=data["with"],
+            become=data["become"],
+            gather_facts=data["gather_facts"],
+        )
+        return self._places.mark(action, path)
+
+    def _compensation(self, data: Any) -> Optional[Compensation]:
+        if data is None:
+            return None
+        path = ("compensation",)
+        compensation = Compensation(
+            action=self._action(data.get("automated"), (*path, "automated")),
+            verify=self._action(data.get("verify"), (*path, "verify")),
+            none_reason=data.get("none") or "",
+        )
+        return self._places.mark(compensation, path)
+
+    # --- bundles
+
+    def bundle(self, data: Mapping[str, Any]) -> Bundle:
+        orchestration = dict(data["orchestration"])
+        locks = _locks(orchestration.pop("locks"))
+        return Bundle(
+            **_metadata(data),
+            fields=self._fields(data),
+            **orchestration,
+            locks=locks,
+            components=self._components(data["components"], ("components",)),
+        )
+
+    def _components(self, data: Any, path: DocumentPath) -> tuple[Component, ...]:
+        return tuple(
+            self._places.mark(self._component(name, body, (*path, name)), (*path, name))
+            for name, body in (data or {}).items()
+        )
+
+    def _component(self, name: str, data: Any, path: DocumentPath) -> Component:
+        if data is MISSING:
+            return Component(name)
+        kind = next((kind for kind in ("approval", "rollout") if kind in data), "item")
+        return Component(
+            name=name,
+            kind=kind,
+            item=data.get("item") or "",
+            hosts=data.get("hosts") or "",
+            needs=self._needs(data["needs"], (*path, "needs")),
+            join=data["join"],
+            when=data["when"],
+            retries=self._retries(data.get("retries")),
+            timeout=_seconds(data.get("timeout")),
+            locks=_locks(data.get("locks")),
+            fields=data.get("fields") or {},
+            on_lost=data.get("on_lost", "retry"),
+            rollout=self._rollout(data.get("rollout"), (*path, "rollout")),
+            approval=self._approval(data.get("approval")),
+            description=data["description"],
+        )
+
+    def _needs(self, data: Any, path: DocumentPath) -> tuple[Need, ...]:
+        return tuple(self._places.mark(self._need(need), (*path, index)) for index, need in _usable(data))
+
+    def _need(self, data: Any) -> Need:
+        if isinstance(data, str):
+            return Need(data)
+        return Need(data["node"] or "", data["edge"], tuple(state for _, state in _usable(data["states"])))
+
+    def _retries(self, data: Any) -> Retries:
+        return Retries(data["count"] or 0, data["only"], _seconds(data["backoff"]) or 0.0) if data else Retries()
+
+    def _approval(self, data: Any) -> Optional[Approval]:
+        if data is None:
+            return None
+        return Approval(**{**data, "timeout": _seconds(data["timeout"])})
+
+    def _rollout(self, data: Any, path: DocumentPath) -> Optional[Rollout]:
+        if data is None:
+            return None
+        batch = data["batch"] if isinstance(data["batch"], list) else [data["batch"]]
+        rollout = Rollout(
+            hosts=data["hosts"] or "",
+            batch=tuple(step for _, step in _usable(batch)),
+            max_failed_hosts=data["max_failed_hosts"],
+            max_failed_percent=data["max_failed_percent"],
+            components=self._components(data["components"], (*path, "components")),
+        )
+        return self._places.mark(rollout, path)
