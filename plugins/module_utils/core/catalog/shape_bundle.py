@@ -135,7 +135,7 @@ ROLLOUT = Object(
                     ListOf(COUNT_PERCENT_OR_REFERENCE, "a list of batch sizes", least=1),
                 ),
             ),
-            "How many hosts walk through the inner components at a time; the last of a list counts for all that follow.",
+            "How many hosts walk through the inner components at a time; the last of a list repeats.",
             default=1,
         ),
         Key(
