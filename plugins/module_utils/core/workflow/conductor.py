@@ -1,0 +1,409 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conductor: asked what may happen next, told what has happened. It never makes anything happen.
+
+``decide`` is pure and may be asked again; ``apply`` takes one event and returns the changes to persist. All state
+stands in the record, so a conductor can be made from graph and record at any point and goes on as if never gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Optional
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import approvals, outcome, states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
+    DO,
+    UNDO,
+    Approved,
+    Ask,
+    Asked,
+    Cancel,
+    CancelAsked,
+    Change,
+    Decision,
+    Denied,
+    Ended,
+    Event,
+    Execution,
+    Expire,
+    Finish,
+    Finished,
+    HostResult,
+    LocksHeld,
+    Lost,
+    Start,
+    Started,
+    TimedOut,
+)
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.gates import Gates
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import check_outputs, condition_scopes
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live import Lane, Live
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rollbacks import ROLLBACK, Rollbacks
+
+NOT_REPORTED = "the play did not report on this host"
+
+
+class Conductor:
+    """One run of one graph.
+
+    ``context`` holds the values that conditions may use besides outputs: ``fields``, ``metadata``, ``request``,
+    ``environment``, ``system``.
+    """
+
+    def __init__(self, graph: Graph, record: Record, context: Optional[Mapping[str, Any]] = None) -> None:
+        self.graph = graph
+        self.record = record
+        self.context = dict(context or {})
+        self.live = Live(graph, record)
+        self.rollbacks = Rollbacks(self.live)
+        self.gates = Gates(self.live, self._scopes_of, self.rollbacks.lane_closed, self._condition_failed)
+        self.rollbacks.gates = self.gates
+        if record.state == states.RUNNING:
+            self._open()
+
+    def _scopes_of(self, node: Node) -> Mapping[str, Any]:
+        return condition_scopes(self.graph, self.record, node, self.context)
+
+    def _open(self) -> None:
+        """Open the graph, passing on every end that the record holds already."""
+        self.gates.open([node.name for node in self.graph.top_level()], 0)
+        self._settle()
+
+    def _settle(self) -> None:
+        self.gates.settle()
+        while self.rollbacks.progress():
+            self.gates.settle()
+
+    # --- asked --------------------------------------------------------------------------------------------------
+
+    def decide(self, now: float, held: frozenset[str] = frozenset()) -> list[Decision]:
+        """What may be done now, in order. ``held`` names locks that other runs hold at the moment.
+
+        Pure: asked again without an event between, it says the same (later times may add timeouts and retries).
+        """
+        if self.record.state != states.RUNNING:
+            return []
+        decisions: list[Decision] = self._ends_due(now)
+        for name, batch in sorted(self.live.to_ask, key=lambda ask: (self.graph.nodes[ask[0]].index, ask[1])):
+            if not self._held_back(name):
+                decisions.append(Ask(name, batch))
+        decisions += approvals.expired(self.live.asked, now)
+        slots = self.graph.max_parallel - len(self.live.running)
+        starts = self._starts(now, held, slots) if slots > 0 else []
+        decisions += starts
+        if not decisions and self._idle():
+            state, explanation = outcome.of(self.graph, self.record)
+            decisions.append(Finish(state, explanation))
+        return decisions
+
+    def _ends_due(self, now: float) -> list[Decision]:
+        found: list[Decision] = []
+        cancel = self.record.cancel
+        for key, execution in self.live.running.items():
+            if cancel is not None and (execution.action == DO or not cancel["rollback"]):
+                found.append(Cancel(key, "cancel"))
+            elif execution.timeout is not None and now >= self._deadline(execution):
+                found.append(Cancel(key, "timeout"))
+        return found
+
+    def _deadline(self, execution: Execution) -> float:
+        started: float = self.record.executions[execution.id]["started"]
+        return started + (execution.timeout or 0.0)
+
+    def _held_back(self, name: str) -> bool:
+        """Failure paths wait until a rollback of the whole run is over, so that they can tell how it went."""
+        return self.rollbacks.of_run() is not None and not self.graph.nodes[name].rollout
+
+    def _starts(self, now: float, held: frozenset[str], slots: int) -> list[Decision]:
+        found: list[Decision] = []
+        taken = set(self.live.locked)
+        taken.update(held)
+        for execution in self._candidates(now):
+            locks = self.graph.nodes[execution.node].locks
+            if locks:
+                if not taken.isdisjoint(locks):
+                    continue
+                taken.update(locks)
+            found.append(Start(execution, locks))
+            if len(found) == slots:
+                break
+        return found
+
+    def _candidates(self, now: float) -> Any:
+        """Everything that could start, the most urgent first: undo, attempts that are due, then the ready."""
+        run = self.record.run["id"]
+        for _number, plan in sorted(self.rollbacks.plans.items()):
+            yield from plan.starts()
+        for entry in self.record.retries.values():
+            if entry["due"] <= now:
+                key = f"{run}/{entry['node']}/{entry['slice']}/{entry['action']}/{entry['attempt']}"
+                timeout = self.graph.nodes[entry["node"]].timeout
+                yield Execution(
+                    key,
+                    entry["node"],
+                    entry["slice"],
+                    entry["batch"],
+                    entry["action"],
+                    entry["attempt"],
+                    tuple(entry["hosts"]),
+                    timeout,
+                )
+        if len(self.live.ready) == 0 or self.rollbacks.of_run():
+            return
+        for lane, hosts in self.live.ready:
+            node = lane.node
+            slice_ = str(lane.batch + 1)
+            if lane.host_gates is not None:
+                slice_ = f"{slice_}.{lane.record.slices.get(lane.batch, 0) + 1}"
+            key = f"{run}/{node.name}/{slice_}/do/1"
+            yield Execution(key, node.name, slice_, lane.batch, DO, 1, hosts, node.timeout)
+
+    def _idle(self) -> bool:
+        live = self.live
+        return not (
+            live.running
+            or len(live.ready)
+            or self.record.retries
+            or live.to_ask
+            or live.asked
+            or self.rollbacks.entries()
+        )
+
+    def next_wakeup(self) -> Optional[float]:
+        """The next time (seconds since the epoch) at which ``decide`` may say something new by itself, or None."""
+        times = [self._deadline(e) for e in self.live.running.values() if e.timeout is not None]
+        times += [entry["due"] for entry in self.record.retries.values()]
+        times += [deadline for deadline in self.live.asked.values() if deadline is not None]
+        return min(times) if times else None
+
+    # --- told ---------------------------------------------------------------------------------------------------
+
+    def begin(self, now: float, facts: Mapping[str, Any]) -> list[Change]:
+        """The first changes of a new run. ``facts``: ``id``, ``requested_by`` and whatever the record shall hold."""
+        self.live.now = now
+        self.live.emit("run", **{"bundle": self.graph.name, "created": now, **facts})
+        return self.live.take_changes()
+
+    def apply(self, event: Event, now: float) -> list[Change]:
+        """Take in one event; the changes it made, for the journal.
+
+        Raises HoldfastError when the event cannot be true of this record (an id used twice, an approval by who may
+        not give it); the record is then as it was.
+        """
+        if self.record.ended:
+            raise HoldfastError(f"run {self.record.run['id']} has ended as {self.record.state}")
+        self.live.now = now
+        _APPLY[type(event)](self, event)
+        self._settle()
+        return self.live.take_changes()
+
+    def _started(self, event: Started) -> None:
+        execution = event.execution
+        if execution.id in self.record.executions:
+            raise HoldfastError(f"execution {execution.id} was started before; an execution id is used once")
+        facts = execution._asdict()
+        facts["hosts"] = list(execution.hosts)
+        self.live.emit("started", **facts)
+        self.live.note_started(execution.node, execution.action, execution.hosts)
+        self.live.note_running(execution)
+        if execution.action == UNDO:
+            plan = self.rollbacks.plan_of(execution)
+            if plan is not None:
+                step = plan.step_of(execution)
+                assert step is not None
+                plan.started(step)
+        else:
+            self.live.ready.discard((self.graph.nodes[execution.node].index, execution.batch), execution.hosts)
+
+    def _running(self, execution_id: str) -> Execution:
+        execution = self.live.running.get(execution_id)
+        if execution is None:
+            raise HoldfastError(f"execution {execution_id} is not running")
+        return execution
+
+    def _finished(self, event: Finished) -> None:
+        execution = self._running(event.execution_id)
+        missing = HostResult(states.ERROR, NOT_REPORTED)
+        results = {host: event.results.get(host, missing) for host in execution.hosts}
+        if execution.action == DO and event.outputs:
+            wrong = check_outputs(self.graph.nodes[execution.node], event.outputs)
+            if wrong:
+                results = {h: r if r.state in states.BAD else HostResult(states.ERROR, wrong) for h, r in results.items()}
+            else:
+                self.live.emit("outputs", node=execution.node, outputs=dict(event.outputs))
+        self._end(execution, results)
+
+    def _lost(self, event: Lost) -> None:
+        execution = self._running(event.execution_id)
+        self._end(execution, dict.fromkeys(execution.hosts, HostResult(states.LOST, event.why)))
+
+    def _timed_out(self, event: TimedOut) -> None:
+        if event.execution_id:
+            execution = self._running(event.execution_id)
+            why = f"did not end within its timeout of {execution.timeout:g} s"
+            self._end(execution, dict.fromkeys(execution.hosts, HostResult(states.TIMED_OUT, why)))
+        else:
+            lane = self._waiting_lane(event.node, event.batch)
+            state, why = approvals.at_timeout(lane.node)
+            self._end_approval(lane, state, why)
+
+    def _end(self, execution: Execution, results: Mapping[str, HostResult]) -> None:
+        bad = [host for host, result in results.items() if result.state in states.BAD]
+        again = self._retry_hosts(execution, results, bad)
+        self._write_end(execution, results, again)
+        self.live.note_ended(execution.id)
+        if again:
+            self._write_retry(execution, again)
+        left = set(again)
+        ended = [host for host in execution.hosts if host not in left] if again else list(execution.hosts)
+        final_bad = [host for host in bad if host not in left]
+        if execution.action == UNDO:
+            plan = self.rollbacks.plan_of(execution)
+            step = plan.step_of(execution) if plan is not None else None
+            if plan is not None and step is not None:
+                plan.ended(step, ended, final_bad)
+            return
+        lane = self.live.lane(execution.node, execution.batch)
+        if final_bad:
+            self.rollbacks.hosts_failed(lane, final_bad, because(execution.node, final_bad, results))
+        self.gates.hosts_ended(lane, ended)
+
+    def _retry_hosts(self, execution: Execution, results: Mapping[str, HostResult], bad: list[str]) -> list[str]:
+        """The hosts that get another attempt: by the node's policy, and only while the run still wants it."""
+        node = self.graph.nodes[execution.node]
+        cancel = self.record.cancel
+        if not bad or execution.attempt > node.retries.count:
+            return []
+        if cancel is not None and (execution.action == DO or not cancel["rollback"]):
+            return []
+        if execution.action == DO and (self.rollbacks.run_is_over() or self._batch_breached(node, execution.batch)):
+            return []
+        if node.on_lost == "fail" and any(results[host].state == states.LOST for host in bad):
+            return []
+        if node.retries.only == "all" and execution.action == DO:
+            return list(execution.hosts)
+        return bad
+
+    def _batch_breached(self, node: Node, batch: int) -> bool:
+        return bool(node.rollout) and batch in self.record.node(node.rollout).breached
+
+    def _write_end(self, execution: Execution, results: Mapping[str, HostResult], again: list[str]) -> None:
+        by_state: dict[str, list[str]] = {}
+        messages = {}
+        for host, result in results.items():
+            by_state.setdefault(result.state, []).append(host)
+            if result.message:
+                messages[host] = result.message
+        facts: dict[str, Any] = {"id": execution.id, "state": states.worst(list(by_state))}
+        if len(by_state) > 1:
+            facts["hosts"] = by_state
+        if messages:
+            facts["messages"] = messages
+        if again:
+            facts["retry"] = again
+        self.live.emit("ended", **facts)
+
+    def _write_retry(self, execution: Execution, hosts: list[str]) -> None:
+        due = self.live.now + self.graph.nodes[execution.node].retries.backoff
+        self.live.emit(
+            "retry",
+            node=execution.node,
+            slice=execution.slice,
+            batch=execution.batch,
+            action=execution.action,
+            attempt=execution.attempt + 1,
+            hosts=list(hosts),
+            due=due,
+        )
+
+    def _condition_failed(self, lane: Lane, hosts: list[str]) -> None:
+        why = lane.record.why.get(hosts[0] if hosts else "", "")
+        self.rollbacks.hosts_failed(lane, hosts, f"{lane.node.name}: {why}")
+
+    # --- people -------------------------------------------------------------------------------------------------
+
+    def _asked(self, event: Asked) -> None:
+        self.live.to_ask.pop((event.node, event.batch), None)
+        deadline = approvals.deadline(self.graph.nodes[event.node], self.live.now)
+        self.live.emit("asked", node=event.node, batch=event.batch, deadline=deadline)
+        self.live.asked[(event.node, event.batch)] = deadline
+
+    def _waiting_lane(self, name: str, batch: int) -> Lane:
+        node = self.graph.nodes.get(name)
+        if node is None or node.kind not in ("approval", "manual"):
+            raise HoldfastError(f"'{name}' is no approval of this run")
+        if self.record.node(name).batches.get(batch) != states.WAITING:
+            raise HoldfastError(f"'{name}' does not wait for approval; it was decided, or has not been reached")
+        return self.live.lane(name, batch)
+
+    def _approved(self, event: Approved) -> None:
+        lane = self._waiting_lane(event.node, event.batch)
+        approvals.may_vote(lane.node, self.record, event.by, event.batch)
+        self._vote(event, "approved")
+        if approvals.quorum_met(lane.node, self.record, event.batch):
+            self._end_approval(lane, states.SUCCESSFUL, approvals.told_by(self.record, event.node, event.batch))
+
+    def _denied(self, event: Denied) -> None:
+        lane = self._waiting_lane(event.node, event.batch)
+        self._vote(event, "denied")
+        reason = f": {event.reason}" if event.reason else ""
+        self._end_approval(lane, states.FAILED, f"denied by {event.by}{reason}")
+
+    def _vote(self, event: Any, verdict: str) -> None:
+        self.live.emit(
+            "vote", node=event.node, batch=event.batch, by=event.by, verdict=verdict, reason=event.reason
+        )
+
+    def _end_approval(self, lane: Lane, state: str, why: str) -> None:
+        self.gates.end_lane(lane, state, why)
+        if state in states.BAD:
+            self.rollbacks.hosts_failed(lane, [], f"{lane.node.name}: {why}")
+
+    def _cancel_asked(self, event: CancelAsked) -> None:
+        earlier = self.record.cancel
+        rollback = self.graph.on_cancel == ROLLBACK if event.rollback is None else event.rollback
+        rollback = rollback and earlier is None
+        why = f"canceled by {event.by}"
+        self.live.emit("cancel", by=event.by, rollback=rollback)
+        self.rollbacks.stop_run(why, keep_failure_paths=False)
+        self.gates.settle()
+        if not rollback:
+            self.rollbacks.stop_undo(why)
+        elif not self.rollbacks.run_is_over():
+            self.rollbacks.begin("run", why)
+
+    def _locks_held(self, event: LocksHeld) -> None:
+        if event.waiting_for:
+            self.live.emit("run", state=states.WAITING, waiting_for=event.waiting_for)
+        else:
+            self.live.emit("run", state=states.RUNNING, waiting_for="")
+            self._open()
+
+    def _ended(self, event: Ended) -> None:
+        self.live.emit("run", state=event.state, explanation=event.explanation)
+
+
+def because(node: str, bad: list[str], results: Mapping[str, HostResult]) -> str:
+    """Why a rollback begins or a batch stops: node, hosts, and what the first of them said."""
+    hosts = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+    first = results[bad[0]]
+    said = f": {first.message}" if first.message else ""
+    return f"{node} {first.state} on {hosts}{said}"
+
+
+_APPLY: Mapping[type, Any] = {
+    Started: Conductor._started,
+    Finished: Conductor._finished,
+    Lost: Conductor._lost,
+    TimedOut: Conductor._timed_out,
+    Asked: Conductor._asked,
+    Approved: Conductor._approved,
+    Denied: Conductor._denied,
+    CancelAsked: Conductor._cancel_asked,
+    LocksHeld: Conductor._locks_held,
+    Ended: Conductor._ended,
+}

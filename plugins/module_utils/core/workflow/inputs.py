@@ -1,0 +1,121 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node sees: the scopes of its condition and of its play, and the check of what it reports back."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, NamedTuple, Optional
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import resolve, unsafe
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import UNDO, Execution
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "float": (int, float),
+    "boolean": (bool,),
+    "list": (list, tuple),
+    "dict": (dict,),
+}
+
+
+class ExecutionInputs(NamedTuple):
+    """What the launcher needs: the action, its arguments and the variable ``holdfast``; ``verify`` runs after it.
+
+    Every string that came from outside (answers, outputs, hosts) is marked ``Unsafe`` in arguments and scopes.
+    """
+
+    action: Action
+    args: dict[str, Any]
+    scopes: dict[str, Any]
+    verify: Optional[Action] = None
+    verify_args: Mapping[str, Any] = {}
+
+
+def visible_outputs(graph: Graph, record: Record, node: Node) -> dict[str, dict[str, Any]]:
+    """The outputs a node sees: of the bundle's nodes by name, and of its siblings in a rollout by short name."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, outputs in record.outputs.items():
+        other = graph.nodes.get(name)
+        if other is None:
+            continue
+        if not other.rollout:
+            found[name] = dict(outputs)
+        elif other.rollout == node.rollout:
+            found[other.short] = dict(outputs)
+        else:
+            found.setdefault(other.rollout, {})[other.short] = dict(outputs)
+    return found
+
+
+def condition_scopes(graph: Graph, record: Record, node: Node, context: Mapping[str, Any]) -> dict[str, Any]:
+    """The scopes of a ``when`` and of a component's ``fields``: the launch's own values and what nodes reported."""
+    return {**context, "outputs": visible_outputs(graph, record, node)}
+
+
+def check_outputs(node: Node, outputs: Mapping[str, Any]) -> str:
+    """What is wrong with reported outputs, or "". Undeclared ones are nobody's business and pass."""
+    declared = {output.name: output.type for output in node.item.outputs} if node.item else {}
+    wrong = []
+    for name, value in outputs.items():
+        wanted = declared.get(name)
+        if wanted is None:
+            continue
+        fits = isinstance(value, _TYPES[wanted]) and not (isinstance(value, bool) and wanted in ("integer", "float"))
+        if not fits:
+            wrong.append(f"output '{name}' is promised as {wanted}, but the play set {type(value).__name__}")
+    return "; ".join(wrong)
+
+
+def item_fields(graph: Graph, record: Record, node: Node, context: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of an item's questions for this node, resolved; strings are marked as from outside."""
+    scopes = condition_scopes(graph, record, node, context)
+    return {name: unsafe(resolve(value, scopes)) for name, value in node.fields.items()}
+
+
+def execution_inputs(
+    graph: Graph, record: Record, execution: Execution, context: Mapping[str, Any]
+) -> ExecutionInputs:
+    """Everything the launcher needs for an execution; raises HoldfastError for what cannot be resolved."""
+    node = graph.nodes[execution.node]
+    item = node.item
+    if item is None or item.action is None:
+        raise HoldfastError(f"node {node.name} has nothing to run")
+    action, verify = item.action, None
+    if execution.action == UNDO:
+        compensation = item.compensation
+        if compensation is None or compensation.action is None:
+            raise HoldfastError(f"node {node.name} has nothing to undo it with")
+        action, verify = compensation.action, compensation.verify
+    scopes: dict[str, Any] = {
+        **condition_scopes(graph, record, node, context),
+        "fields": item_fields(graph, record, node, context),
+        "launch": {"fields": context.get("fields", {})},
+        "metadata": {"name": item.name, "version": item.version, "title": item.title, "bundle": graph.name},
+        "request": {**context.get("request", {}), **_request(record, execution)},
+    }
+    args = {name: resolve(value, scopes) for name, value in action.args.items()}
+    verify_args = {name: resolve(value, scopes) for name, value in verify.args.items()} if verify else {}
+    shown = {name: unsafe(value) for name, value in scopes.items() if name != "secrets"}
+    return ExecutionInputs(action, args, shown, verify, verify_args)
+
+
+def _request(record: Record, execution: Execution) -> dict[str, Any]:
+    """What a play may know of its run; ``because`` says why a rollback began."""
+    rollbacks = record.rollbacks
+    return {
+        "run": record.run["id"],
+        "origin": record.run.get("origin") or record.run["id"],
+        "requested_by": record.run.get("requested_by", ""),
+        "node": execution.node,
+        "action": execution.action,
+        "attempt": execution.attempt,
+        "batch": execution.batch + 1,
+        "hosts": list(execution.hosts),
+        "because": str(rollbacks[0]["because"]) if rollbacks else "",
+    }

@@ -1,0 +1,333 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The record of a run: a fold of its changes, and nothing else.
+
+A change is a flat mapping with ``at`` (seconds since the epoch) and ``type``; ``FOLDS`` names every type and what it
+does. The journal is the list of changes; folding it again gives the same record. State stands per node and host
+(``hosts``), per node and batch (``batches``: the verdict that joins look at) and per undo (``undo``).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, Mapping, Optional
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change
+
+VERSION = 1
+
+
+@dataclass
+class NodeRecord:
+    """What is known of one node. Hosts and batches that are missing are pending.
+
+    ``why`` explains an end per host, ``undo_why`` that of an undo; the key "" speaks for the node. ``votes`` are those of an approval, in order.
+    Of a rollout: ``lanes`` are the states of its batches (its own verdict stands in ``batches[0]``), ``failed`` the
+    hosts that count against its budget, ``dropped`` those of them that left it while the others go on, ``breached``
+    the batches in which the budget was exceeded. ``slices`` counts the host groups started per batch.
+    """
+
+    batches: dict[int, str] = field(default_factory=dict)
+    lanes: dict[int, str] = field(default_factory=dict)
+    hosts: dict[str, str] = field(default_factory=dict)
+    undo: dict[str, str] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    undo_why: dict[str, str] = field(default_factory=dict)
+    votes: list[dict[str, Any]] = field(default_factory=list)
+    deadlines: dict[int, Optional[float]] = field(default_factory=dict)
+    conditions: list[int] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    breached: list[int] = field(default_factory=list)
+    slices: dict[int, int] = field(default_factory=dict)
+    vacuous: list[int] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, copied, without what is empty."""
+        return {key: copy.copy(value) for key, value in vars(self).items() if value}
+
+
+class Record:
+    """The state of one run. Only ``fold`` changes it."""
+
+    def __init__(self) -> None:
+        self.run: dict[str, Any] = {"id": "", "state": states.PENDING}
+        self.nodes: dict[str, NodeRecord] = {}
+        self.executions: dict[str, dict[str, Any]] = {}
+        self.retries: dict[str, dict[str, Any]] = {}
+        self.outputs: dict[str, dict[str, Any]] = {}
+        self.rollbacks: list[dict[str, Any]] = []
+        self.cancel: Optional[dict[str, Any]] = None
+
+    def node(self, name: str) -> NodeRecord:
+        """The record of a node; made empty when it has none yet."""
+        found = self.nodes.get(name)
+        if found is None:
+            found = self.nodes[name] = NodeRecord()
+        return found
+
+    @property
+    def state(self) -> str:
+        """The state of the run."""
+        return str(self.run["state"])
+
+    @property
+    def ended(self) -> bool:
+        """True when the run is over."""
+        return self.run["state"] in states.RUN_ENDED
+
+    def running(self) -> list[dict[str, Any]]:
+        """The executions that run now, in the order of their starts."""
+        return [entry for entry in self.executions.values() if entry["state"] == states.RUNNING]
+
+    def fold(self, change: Change) -> None:
+        """Take in one change. Raises HoldfastError for an unknown type and BadTransition for an impossible one."""
+        try:
+            fold = FOLDS[change["type"]]
+        except KeyError as error:
+            raise HoldfastError(f"the journal holds a change of unknown type {change.get('type')!r}") from error
+        fold(self, change)
+
+    @classmethod
+    def replay(cls, changes: Iterable[Change]) -> Record:
+        """The record that these changes make."""
+        record = cls()
+        for change in changes:
+            record.fold(change)
+        return record
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; ``from_dict`` brings it back. The version tells readers what to expect."""
+        nodes = {name: node.to_dict() for name, node in self.nodes.items()}
+        return {
+            "version": VERSION,
+            "run": dict(self.run),
+            "nodes": nodes,
+            "executions": {key: dict(value) for key, value in self.executions.items()},
+            "retries": {key: dict(value) for key, value in self.retries.items()},
+            "outputs": {key: dict(value) for key, value in self.outputs.items()},
+            "rollbacks": [dict(entry) for entry in self.rollbacks],
+            "cancel": self.cancel,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        """The record that ``to_dict`` wrote, also after a way through JSON (where integer keys became text)."""
+        if data.get("version") != VERSION:
+            raise HoldfastError(f"this record has format {data.get('version')!r}; this Holdfast reads format {VERSION}")
+        record = cls()
+        record.run = dict(data["run"])
+        for name, entry in data["nodes"].items():
+            record.nodes[name] = _node_record(entry)
+        record.executions = {key: dict(value) for key, value in data["executions"].items()}
+        record.retries = {key: dict(value) for key, value in data["retries"].items()}
+        record.outputs = {key: dict(value) for key, value in data["outputs"].items()}
+        record.rollbacks = [dict(entry) for entry in data["rollbacks"]]
+        record.cancel = data["cancel"]
+        return record
+
+
+def _node_record(entry: Mapping[str, Any]) -> NodeRecord:
+    """A node record from plain data of its own, also after a way through JSON."""
+    node = NodeRecord(**copy.deepcopy(dict(entry)))
+    for key in ("batches", "lanes", "deadlines", "slices"):
+        setattr(node, key, {int(batch): value for batch, value in getattr(node, key).items()})
+    return node
+
+
+def _move(current: dict[Any, str], keys: Iterable[Any], state: str, what: str) -> None:
+    """Move each key to ``state`` where the table allows it."""
+    allowed = states.TRANSITIONS
+    for key in keys:
+        before = current.get(key, states.PENDING)
+        if state not in allowed.get(before, ()):
+            states.check(before, state, f"{what} {key}")
+        current[key] = state
+
+
+def _fold_run(record: Record, change: Change) -> None:
+    """Facts about the run itself; a ``state`` among them must be allowed to follow."""
+    facts = {key: value for key, value in change.items() if key not in ("at", "type")}
+    if "state" in facts and facts["state"] != record.run["state"]:
+        states.check(record.state, facts["state"], f"run {record.run['id']}", states.RUN_TRANSITIONS)
+        if facts["state"] in states.RUN_ENDED:
+            facts.setdefault("finished", change["at"])
+        elif facts["state"] == states.RUNNING and not record.run.get("started"):
+            facts["started"] = change["at"]
+    record.run.update(facts)
+
+
+def _fold_started(record: Record, change: Change) -> None:
+    """An execution starts: its hosts run. An id that was used before is refused."""
+    key = change["id"]
+    if key in record.executions:
+        raise HoldfastError(f"execution {key} was started before; an execution id is used once")
+    node = record.node(change["node"])
+    entry = {name: value for name, value in change.items() if name not in ("at", "type")}
+    entry["state"] = states.RUNNING
+    entry["started"] = change["at"]
+    record.executions[key] = entry
+    record.retries.pop(retry_key(change["node"], change["slice"], change["action"]), None)
+    target = node.hosts if change["action"] == DO else node.undo
+    _move(target, change["hosts"], states.RUNNING, change["node"])
+    if change["action"] == DO and change["attempt"] == 1:
+        batch = change["batch"]
+        node.slices[batch] = node.slices.get(batch, 0) + 1
+        node.batches.setdefault(batch, states.RUNNING)
+
+
+def _fold_ended(record: Record, change: Change) -> None:
+    """An execution ends: its hosts take their ends, save those in ``retry``, which a ``retry`` change moves."""
+    entry = record.executions[change["id"]]
+    if entry["state"] != states.RUNNING:
+        raise HoldfastError(f"execution {change['id']} has ended before, as {entry['state']}")
+    entry["state"] = change["state"]
+    entry["finished"] = change["at"]
+    if change.get("messages"):
+        entry["messages"] = change["messages"]
+    results = change.get("hosts")
+    if results:
+        entry["results"] = results
+    node = record.node(entry["node"])
+    target = node.hosts if entry["action"] == DO else node.undo
+    again = set(change.get("retry", ()))
+    for state, hosts in (results or {change["state"]: entry["hosts"]}).items():
+        _move(target, [h for h in hosts if h not in again] if again else hosts, state, entry["node"])
+    if change.get("messages"):
+        why = node.why if entry["action"] == DO else node.undo_why
+        why.update({host: text for host, text in change["messages"].items() if host not in again})
+
+
+def _fold_hosts(record: Record, change: Change) -> None:
+    """Hosts of a node move without an execution: skipped, canceled, in error, or brought from an earlier run."""
+    node = record.node(change["node"])
+    _move(node.hosts, change["hosts"], change["state"], change["node"])
+    if change.get("why"):
+        node.why.update(dict.fromkeys(change["hosts"], change["why"]))
+
+
+def _fold_undo(record: Record, change: Change) -> None:
+    """The undo of hosts moves without an execution: skipped, or brought from an earlier run."""
+    node = record.node(change["node"])
+    _move(node.undo, change["hosts"], change["state"], f"undo-{change['node']}")
+    if change.get("why"):
+        node.undo_why.update(dict.fromkeys(change["hosts"], change["why"]))
+
+
+def _fold_batch(record: Record, change: Change) -> None:
+    """A node's verdict for one batch, or the state of a node that runs on no host."""
+    node = record.node(change["node"])
+    _move(node.batches, [change["batch"]], change["state"], f"{change['node']}, batch")
+    if change.get("why"):
+        node.why[""] = change["why"]
+    if change.get("vacuous"):
+        node.vacuous.append(change["batch"])
+
+
+def _fold_lane(record: Record, change: Change) -> None:
+    """A batch of a rollout begins or ends."""
+    _move(record.node(change["node"]).lanes, [change["batch"]], change["state"], f"{change['node']}, batch")
+
+
+def _fold_retry(record: Record, change: Change) -> None:
+    """Hosts wait for another attempt, due at ``due``."""
+    node = record.node(change["node"])
+    target = node.hosts if change["action"] == DO else node.undo
+    _move(target, change["hosts"], states.WAITING, change["node"])
+    entry = {name: value for name, value in change.items() if name not in ("at", "type")}
+    record.retries[retry_key(change["node"], change["slice"], change["action"])] = entry
+
+
+def _fold_retry_dropped(record: Record, change: Change) -> None:
+    """An attempt that waited will not be made."""
+    record.retries.pop(retry_key(change["node"], change["slice"], change["action"]), None)
+
+
+def _fold_copied(record: Record, change: Change) -> None:
+    """A node as an earlier run left it, as far as it still stands."""
+    record.nodes[change["node"]] = _node_record(change["record"])
+
+
+def _fold_copied_execution(record: Record, change: Change) -> None:
+    """An execution of an earlier run, under its own id; it has ended."""
+    record.executions[change["id"]] = {name: value for name, value in change.items() if name not in ("at", "type")}
+
+
+def _fold_outputs(record: Record, change: Change) -> None:
+    """What a node reported; a later batch or slice overwrites key by key."""
+    record.outputs.setdefault(change["node"], {}).update(change["outputs"])
+
+
+def _fold_asked(record: Record, change: Change) -> None:
+    """People were asked; ``deadline`` is a time or None."""
+    node = record.node(change["node"])
+    _move(node.batches, [change["batch"]], states.WAITING, change["node"])
+    node.deadlines[change["batch"]] = change["deadline"]
+
+
+def _fold_vote(record: Record, change: Change) -> None:
+    """Somebody approved or denied."""
+    vote = {name: change[name] for name in ("at", "batch", "by", "verdict", "reason")}
+    record.node(change["node"]).votes.append(vote)
+
+
+def _fold_condition(record: Record, change: Change) -> None:
+    """A node's ``when`` was true for a batch; it is not asked again."""
+    record.node(change["node"]).conditions.append(change["batch"])
+
+
+def _fold_budget(record: Record, change: Change) -> None:
+    """Hosts failed inside a rollout: counted, and either dropped from it or, beyond the budget, a breach."""
+    node = record.node(change["node"])
+    node.failed.extend(change.get("failed", ()))
+    node.dropped.extend(change.get("dropped", ()))
+    if "breached" in change:
+        node.breached.append(change["breached"])
+
+
+def _fold_rollback(record: Record, change: Change) -> None:
+    """A rollback begins; its place in the list is its number."""
+    record.rollbacks.append({key: value for key, value in change.items() if key != "type"})
+
+
+def _fold_rollback_ended(record: Record, change: Change) -> None:
+    """A rollback ended as ``state``."""
+    record.rollbacks[change["number"]]["state"] = change["state"]
+    record.rollbacks[change["number"]]["finished"] = change["at"]
+
+
+def _fold_cancel(record: Record, change: Change) -> None:
+    """Somebody asked to cancel the run."""
+    record.cancel = {name: change[name] for name in ("at", "by", "rollback")}
+
+
+def retry_key(node: str, slice_: str, action: str) -> str:
+    """The key of a waiting attempt."""
+    return f"{node}/{slice_}/{action}"
+
+
+FOLDS: Mapping[str, Callable[[Record, Change], None]] = {
+    "run": _fold_run,
+    "started": _fold_started,
+    "ended": _fold_ended,
+    "hosts": _fold_hosts,
+    "undo": _fold_undo,
+    "batch": _fold_batch,
+    "lane": _fold_lane,
+    "retry": _fold_retry,
+    "retry_dropped": _fold_retry_dropped,
+    "copied": _fold_copied,
+    "copied_execution": _fold_copied_execution,
+    "outputs": _fold_outputs,
+    "asked": _fold_asked,
+    "vote": _fold_vote,
+    "condition": _fold_condition,
+    "budget": _fold_budget,
+    "rollback": _fold_rollback,
+    "rollback_ended": _fold_rollback_ended,
+    "cancel": _fold_cancel,
+}
