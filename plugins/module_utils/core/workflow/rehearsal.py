@@ -20,6 +20,8 @@ A rehearsal's script is plain data (the YAML of a rehearsal file, see ``docs/reh
       undone: {web.deploy: [app2]}
       not_started: [web.deploy/2]
       untouched: [app3]
+      refused_event: text that the refusal of a person's event must hold
+      refused: text of the problem for which nothing starts at all   # judged by whoever loads the rehearsal
 
 An execution's label is ``node/slice``, with ``undo-`` before it for an undo and ``#2`` behind it for attempt 2.
 """
@@ -58,6 +60,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.views import node_state
 
 RUN_ID = "rehearsal"
 TAKES = 1.0
@@ -66,11 +69,12 @@ PEOPLE = ("approve", "deny", "cancel")
 
 
 class Performance(NamedTuple):
-    """What came of a rehearsal: the record, its journal, and the labels of the executions in starting order."""
+    """What came of a rehearsal: record, journal, labels of the executions in starting order, refused events."""
 
     record: Record
     journal: list[Change]
     order: list[str]
+    refused: list[str]
 
 
 def label(execution: Execution) -> str:
@@ -92,6 +96,7 @@ class Stage:
         self.journal: list[Change] = []
         self.order: list[str] = []
         self.ending: set[str] = set()
+        self.refused: list[str] = []
         self.people = [dict(entry) for entry in script.get("events", ())]
 
     def play(self) -> Performance:
@@ -103,7 +108,7 @@ class Stage:
             self._later(durations.parse(entry["at"]), _person_event(entry))
         for _step in range(MOST_STEPS):
             if self.conductor.record.ended:
-                return Performance(self.conductor.record, self.journal, self.order)
+                return Performance(self.conductor.record, self.journal, self.order, self.refused)
             if not self._act():
                 self._wait()
         raise HoldfastError("the rehearsal does not come to an end")
@@ -170,8 +175,14 @@ class Stage:
         at, _number, event = heapq.heappop(self.queue)
         self.now = max(self.now, at)
         key = getattr(event, "execution_id", "")
-        if not key or key in self.conductor.live.running:
+        if key and key not in self.conductor.live.running:
+            return
+        try:
             self._tell(event)
+        except HoldfastError as error:
+            if not isinstance(event, (Approved, Denied, CancelAsked)):
+                raise
+            self.refused.append(str(error))
 
 
 def durations_of(result: Any) -> float:
@@ -214,13 +225,14 @@ def mismatches(graph: Graph, performance: Performance, expect: Mapping[str, Any]
     """Everything that came otherwise than ``expect`` says; the paths lead into the rehearsal file."""
     record = performance.record
     found: list[Problem] = []
-    run = (("state", record.state),)
-    for key, actual in run:
-        if key in expect and expect[key] != actual:
-            found.append(Problem(("expect", key), f"expected {expect[key]!r}, it was {actual!r}", _why(record)))
+    if "state" in expect and expect["state"] != record.state:
+        found.append(Problem(("expect", "state"), f"expected {expect['state']}, it was {record.state}", _why(record)))
     explanation = str(record.run.get("explanation", ""))
     if expect.get("explanation", "") not in explanation:
         found.append(Problem(("expect", "explanation"), f"{expect['explanation']!r} is not in {explanation!r}"))
+    wanted = expect.get("refused_event")
+    if wanted is not None and not any(wanted in text for text in performance.refused):
+        found.append(Problem(("expect", "refused_event"), f"{wanted!r} was not said; refused: {performance.refused}"))
     found += _order_problems(performance.order, expect.get("order"))
     started = set(performance.order)
     for index, name in enumerate(expect.get("not_started", ())):
@@ -271,18 +283,3 @@ def _state_problems(graph: Graph, record: Record, expect: Mapping[str, Any]) -> 
         yield Problem(
             ("expect", "untouched"), f"expected {expect['untouched']}, it was {outcome.untouched(graph, record)}"
         )
-
-
-def node_state(graph: Graph, record: Record, name: str) -> str:
-    """One state for a node over all its batches and hosts: a state it is in now, or the worst of its ends."""
-    node = record.node(name)
-    if not graph.nodes[name].rollout:
-        found = node.batches.get(0)
-        if found is not None:
-            return found
-    seen = list(node.hosts.values()) or list(node.batches.values())
-    for active in (states.RUNNING, states.WAITING):
-        if active in seen:
-            return active
-    ended = [state for state in seen if state in states.ENDED]
-    return states.worst(ended) if ended else states.PENDING
