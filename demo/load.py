@@ -93,7 +93,7 @@ class Load:
     Use it as a context manager, or call ``start`` and ``stop``; ``report`` may be read at any time.
     """
 
-    def __init__(self, url: str, clients: int = 16, pause: float = 0.05, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, clients: int = 16, pause: float = 0.1, timeout: float = 30.0) -> None:
         parts = urllib.parse.urlsplit(url)
         address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.pause = pause
