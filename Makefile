@@ -1,0 +1,51 @@
+# Everything here works from a plain checkout; .venv is made on the first need.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-full bench format clean
+.PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Make .venv with everything for development, or bring it up to date
+	@scripts/setup.sh dev
+
+demo: ## Set up what is missing and run the rolling deployment behind a real load balancer
+	@scripts/demo.sh
+
+test: setup ## Every test this machine can run, but the slow ones; says what was skipped and why
+	$(PYTEST) -m "not slow"
+
+test-full: setup ## Every test, the slow ones too: packaging, other Pythons and ansible-core versions, long runs
+	$(PYTEST)
+
+lint: lint-ruff lint-mypy lint-changelog lint-ansible lint-sanity ## Every check that reads the code without running it
+
+lint-ruff: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+lint-mypy: setup
+	@scripts/mypy.sh
+
+lint-ansible: setup
+	@scripts/ansible_lint.sh
+
+lint-changelog: setup
+	.venv/bin/antsibull-changelog lint
+
+lint-sanity: setup
+	@scripts/sanity.sh
+
+format: setup ## Format the Python files and sort their imports
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: setup ## Measure the engine and the overhead of a run
+	$(PYTHON) -m tests.bench
+
+clean: ## Remove what was made here (.venv, caches, build results)
+	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist tests/output ./*.egg-info ./*.tar.gz
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

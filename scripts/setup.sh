@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Makes .venv, or brings it up to date. Does nothing, in no time, when it already is.
+#
+#   scripts/setup.sh run    what is needed to run Holdfast from this checkout (make demo)
+#   scripts/setup.sh dev    that, and the tools for tests and lint (make setup)
+#
+# HOLDFAST_PYTHON names the interpreter to use; otherwise one from 3.10 on is looked for.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/pythons.sh
+
+extra=${1:?"usage: $0 run|dev"}
+case $extra in
+  run) extras=collections ;;
+  dev) extras=dev ;;
+  *) echo "usage: $0 run|dev" >&2; exit 2 ;;
+esac
+stamp=.venv/.holdfast-$extra
+
+# The stamp holds what the environment was made from. An environment for dev has all that run needs.
+wanted=$(cat pyproject.toml scripts/setup.sh | cksum)
+is_ready() { [ -x .venv/bin/python ] && [ -L "$link" ] && [ "$(cat "$1" 2>/dev/null)" = "$wanted" ]; }
+link=.venv/collections/ansible_collections/holdfast/ops
+if is_ready "$stamp" || { [ "$extra" = run ] && is_ready .venv/.holdfast-dev; }; then exit 0; fi
+
+# Two at once would spoil each other's work.
+if command -v flock >/dev/null; then
+  mkdir -p .cache
+  exec 9>.cache/setup.lock
+  flock 9
+fi
+
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+  python=$(find_python) || {
+    echo "No Python from 3.10 to 3.14 with the modules venv and ensurepip was found." >&2
+    echo "Install one (Debian, Ubuntu: apt-get install python3-venv; RHEL: dnf install python3.12) or name it in HOLDFAST_PYTHON." >&2
+    exit 1
+  }
+  echo "setup: .venv with $("$python" --version) ($python)"
+  "$python" -m venv .venv
+fi
+
+# --no-compile: the collections are tens of thousands of files, of which few are ever imported.
+echo "setup: installing holdfast[$extras] into .venv"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -e ".[$extras]" </dev/null
+
+# The checkout itself as the collection holdfast.ops. Ansible also looks for collections on Python's own path, so every program
+# of .venv finds it, from any folder and without a setting.
+mkdir -p "$(dirname "$link")"
+ln -sfn "$PWD" "$link"
+.venv/bin/python - <<'PY'
+import pathlib, sysconfig
+path = pathlib.Path(sysconfig.get_path("purelib"), "holdfast_dev.pth")
+path.write_text(f"{pathlib.Path('.venv/collections').absolute()}\n", encoding="utf-8")
+PY
+echo "$wanted" >"$stamp"
