@@ -205,9 +205,17 @@ class Conductor:
         execution = event.execution
         if execution.id in self.record.executions:
             raise HoldfastError(f"execution {execution.id} was started before; an execution id is used once")
-        facts = execution._asdict()
-        facts["hosts"] = list(execution.hosts)
-        self.live.emit("started", **facts)
+        self.live.emit(
+            "started",
+            id=execution.id,
+            node=execution.node,
+            slice=execution.slice,
+            batch=execution.batch,
+            action=execution.action,
+            attempt=execution.attempt,
+            hosts=list(execution.hosts),
+            timeout=execution.timeout,
+        )
         self.live.note_started(execution.node, execution.action, execution.hosts)
         self.live.note_running(execution)
         if execution.action == UNDO:
@@ -258,9 +266,11 @@ class Conductor:
         self.live.note_ended(execution.id)
         if again:
             self._write_retry(execution, again)
-        left = set(again)
-        ended = [host for host in execution.hosts if host not in left] if again else list(execution.hosts)
-        final_bad = [host for host in bad if host not in left]
+        ended, final_bad = list(execution.hosts), bad
+        if again:
+            left = set(again)
+            ended = [host for host in ended if host not in left]
+            final_bad = [host for host in bad if host not in left]
         if execution.action == UNDO:
             plan = self.rollbacks.plan_of(execution)
             step = plan.step_of(execution) if plan is not None else None

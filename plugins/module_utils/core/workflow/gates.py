@@ -18,6 +18,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live import Lane, Live
 
+Wanted = tuple[frozenset[str], ...]
+"""The states that each edge from a parent to a child waits for; nearly always it is one edge."""
+
 UNMET = "an edge from its parents was not met"
 ROLLED_BACK = "the host was rolled back"
 OUTSIDE_LIMIT = "no host within the limit"
@@ -92,15 +95,14 @@ class Gates:
     def _tell_hosts(self, lane: Lane, ended: list[str]) -> None:
         """In per-host flow: tell the same hosts in the children."""
         known = lane.record.hosts
-        for name in lane.node.children:
+        for name, wanted in lane.node.children:
             child = self.live.lane(name, lane.batch)
             if child.host_gates is None:
                 continue
-            wanted = _wanted(child.node, lane.node.name)
             passed: list[str] = []
             for host in ended:
                 if host in child.members:
-                    self._count(child, host, _times(known[host], wanted), passed)
+                    self._count(child, host, known[host], wanted, passed)
             self._passed(child, passed)
 
     def _close(self, lane: Lane) -> None:
@@ -137,41 +139,40 @@ class Gates:
 
     def pass_on(self, lane: Lane, state: str) -> None:
         """Tell the children of a lane how it ended (``successful`` for one that had nothing to do)."""
-        for name in lane.node.children:
+        for name, wanted in lane.node.children:
             child = self.live.lane(name, lane.batch)
-            met = _times(state, _wanted(child.node, lane.node.name))
             if child.host_gates is None:
-                self._count_lane(child, met)
+                self._count_lane(child, state, wanted)
                 continue
             passed: list[str] = []
             for host in child.hosts:
                 if lane.host_gates is None or host not in lane.members:
-                    self._count(child, host, met, passed)
+                    self._count(child, host, state, wanted, passed)
             self._passed(child, passed)
         if lane.node.rollout:
             self.lane_closed(lane)
 
     # --- counting -----------------------------------------------------------------------------------------------
 
-    def _count_lane(self, lane: Lane, met: list[bool]) -> None:
+    def _count_lane(self, lane: Lane, state: str, wanted: Wanted) -> None:
         gate = lane.gate
-        for one in met:
+        for ends in wanted:
             gate[0] -= 1
-            gate[1 if one else 2] += 1
+            gate[1 if state in ends else 2] += 1
         if gate[0] == 0:
             if _open(lane.node, gate):
                 self._passed(lane, lane.hosts)
             else:
                 self.skip(lane, lane.hosts, UNMET)
 
-    def _count(self, lane: Lane, host: str, met: list[bool], passed: list[str]) -> None:
+    def _count(self, lane: Lane, host: str, state: str, wanted: Wanted, passed: list[str]) -> None:
         assert lane.host_gates is not None
         gate = lane.host_gates.get(host)
         if gate is None:
             gate = lane.host_gates[host] = [len(lane.node.parents), 0, 0]
-        for one in met:
+        for ends in wanted:
             gate[0] -= 1
-            gate[1 if one else 2] += 1
+            gate[1 if state in ends else 2] += 1
         if gate[0] == 0:
             if _open(lane.node, gate):
                 passed.append(host)
@@ -243,16 +244,6 @@ class Gates:
         elif lane.record.batches.get(lane.batch, states.PENDING) == states.PENDING:
             self.live.to_ask.pop((lane.node.name, lane.batch), None)
             self.end_lane(lane, states.SKIPPED, why)
-
-
-def _wanted(child: Node, parent: str) -> list[frozenset[str]]:
-    """The states that each edge from ``parent`` to ``child`` waits for (nearly always one edge)."""
-    return [edge.states for edge in child.parents if edge.parent == parent]
-
-
-def _times(state: str, wanted: list[frozenset[str]]) -> list[bool]:
-    """For each edge, whether the end meets it."""
-    return [state in states_ for states_ in wanted]
 
 
 def _open(node: Node, gate: list[int]) -> bool:

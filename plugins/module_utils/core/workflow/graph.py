@@ -46,7 +46,9 @@ class Node:
     ``kind`` is item, manual, approval or rollout. ``batches`` are the hosts in lanes: one lane for a node of the
     bundle, one for each batch inside a rollout. Nodes that run on no host (approval, manual, rollout) have lanes
     without meaning for hosts: a rollout's own lane count is ``len(batches)`` of its inner nodes. ``rollout`` is
-    the rollout that the node belongs to, or "". ``timeout`` and ``retries.backoff`` are seconds.
+    the rollout that the node belongs to, or "". ``timeout`` and ``retries.backoff`` are seconds. Derived by the
+    graph: ``children``, each with the states that its edges from here wait for, ``handled`` (a bad end has an edge
+    to follow) and ``failure_path`` (it runs only after a bad end).
     """
 
     name: str
@@ -68,7 +70,7 @@ class Node:
     description: str = ""
     # derived by Graph
     index: int = 0
-    children: tuple[str, ...] = ()
+    children: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = ()
     handled: bool = False
     failure_path: bool = False
 
@@ -126,16 +128,16 @@ class Graph:
         self.roots: tuple[str, ...] = tuple(n.name for n in self.nodes.values() if not n.rollout and not n.parents)
 
     def _derive(self) -> None:
-        children: dict[str, list[str]] = {name: [] for name in self.nodes}
+        children: dict[str, dict[str, list[frozenset[str]]]] = {name: {} for name in self.nodes}
         for index, node in enumerate(self.nodes.values()):
             node.index = index
             for edge in node.parents:
                 parent = self.nodes[edge.parent]
-                children[edge.parent].append(node.name)
+                children[edge.parent].setdefault(node.name, []).append(edge.states)
                 parent.handled = parent.handled or (not edge.observes and bool(edge.states & states.BAD))
             node.failure_path = any(e.on_failure_only or self.nodes[e.parent].failure_path for e in node.parents)
-        for name, names in children.items():
-            self.nodes[name].children = tuple(names)
+        for name, links in children.items():
+            self.nodes[name].children = tuple((child, tuple(wanted)) for child, wanted in links.items())
 
     def top_level(self) -> list[Node]:
         """The nodes of the bundle itself, without those inside rollouts, in topological order."""

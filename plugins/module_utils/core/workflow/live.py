@@ -153,12 +153,12 @@ class Live:
 
     def lane(self, name: str, batch: int) -> Lane:
         """The lane of a node, made when first needed."""
-        lanes = self.lanes.setdefault(name, {})
-        found = lanes.get(batch)
-        if found is None:
-            found = Lane(self.graph.nodes[name], self.record.node(name), batch, self.graph.per_host)
-            lanes[batch] = found
-        return found
+        try:
+            return self.lanes[name][batch]
+        except KeyError:
+            lane = Lane(self.graph.nodes[name], self.record.node(name), batch, self.graph.per_host)
+            self.lanes.setdefault(name, {})[batch] = lane
+            return lane
 
     def pending(self, lane: Lane, hosts: Iterable[str]) -> list[str]:
         """Those of the hosts that nothing has happened to yet."""

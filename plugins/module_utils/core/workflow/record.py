@@ -11,7 +11,6 @@ does. The journal is the list of changes; folding it again gives the same record
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -21,34 +20,64 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
 VERSION = 1
 
 
-@dataclass
 class NodeRecord:
     """What is known of one node. Hosts and batches that are missing are pending.
 
-    ``why`` explains an end per host, ``undo_why`` that of an undo; the key "" speaks for the node. ``votes`` are those of an approval, in order.
-    Of a rollout: ``lanes`` are the states of its batches (its own verdict stands in ``batches[0]``), ``failed`` the
-    hosts that count against its budget, ``dropped`` those of them that left it while the others go on, ``breached``
-    the batches in which the budget was exceeded. ``slices`` counts the host groups started per batch.
+    ``why`` explains an end per host, ``undo_why`` that of an undo; the key "" speaks for the node. ``votes`` are those
+    of an approval, in order. Of a rollout: ``lanes`` are the states of its batches (its own verdict stands in
+    ``batches[0]``), ``failed`` the hosts that count against its budget, ``dropped`` those of them that left it while
+    the others go on, ``breached`` the batches in which the budget was exceeded. ``slices`` counts the host groups
+    started per batch, ``vacuous`` names the batches that had no host to work on.
     """
 
-    batches: dict[int, str] = field(default_factory=dict)
-    lanes: dict[int, str] = field(default_factory=dict)
-    hosts: dict[str, str] = field(default_factory=dict)
-    undo: dict[str, str] = field(default_factory=dict)
-    why: dict[str, str] = field(default_factory=dict)
-    undo_why: dict[str, str] = field(default_factory=dict)
-    votes: list[dict[str, Any]] = field(default_factory=list)
-    deadlines: dict[int, Optional[float]] = field(default_factory=dict)
-    conditions: list[int] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    breached: list[int] = field(default_factory=list)
-    slices: dict[int, int] = field(default_factory=dict)
-    vacuous: list[int] = field(default_factory=list)
+    __slots__ = (
+        "batches",
+        "breached",
+        "conditions",
+        "deadlines",
+        "dropped",
+        "failed",
+        "hosts",
+        "lanes",
+        "slices",
+        "undo",
+        "undo_why",
+        "vacuous",
+        "votes",
+        "why",
+    )
+
+    def __init__(self) -> None:
+        # Written out, for a large run makes very many of them.
+        self.batches: dict[int, str] = {}
+        self.lanes: dict[int, str] = {}
+        self.hosts: dict[str, str] = {}
+        self.undo: dict[str, str] = {}
+        self.why: dict[str, str] = {}
+        self.undo_why: dict[str, str] = {}
+        self.votes: list[dict[str, Any]] = []
+        self.deadlines: dict[int, Optional[float]] = {}
+        self.conditions: list[int] = []
+        self.failed: list[str] = []
+        self.dropped: list[str] = []
+        self.breached: list[int] = []
+        self.slices: dict[int, int] = {}
+        self.vacuous: list[int] = []
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, copied, without what is empty."""
-        return {key: copy.copy(value) for key, value in vars(self).items() if value}
+        return {key: copy.copy(getattr(self, key)) for key in self.__slots__ if getattr(self, key)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> NodeRecord:
+        """The node's record from plain data, copied, also after a way through JSON, where batches became text."""
+        node = cls()
+        for key, value in copy.deepcopy(dict(data)).items():
+            if key not in cls.__slots__:
+                raise HoldfastError(f"the record of a node holds '{key}', which this Holdfast does not know")
+            by_batch = key in ("batches", "lanes", "deadlines", "slices")
+            setattr(node, key, {int(batch): entry for batch, entry in value.items()} if by_batch else value)
+        return node
 
 
 class Record:
@@ -122,21 +151,13 @@ class Record:
         record = cls()
         record.run = dict(data["run"])
         for name, entry in data["nodes"].items():
-            record.nodes[name] = _node_record(entry)
+            record.nodes[name] = NodeRecord.from_dict(entry)
         record.executions = {key: dict(value) for key, value in data["executions"].items()}
         record.retries = {key: dict(value) for key, value in data["retries"].items()}
         record.outputs = {key: dict(value) for key, value in data["outputs"].items()}
         record.rollbacks = [dict(entry) for entry in data["rollbacks"]]
         record.cancel = data["cancel"]
         return record
-
-
-def _node_record(entry: Mapping[str, Any]) -> NodeRecord:
-    """A node record from plain data of its own, also after a way through JSON."""
-    node = NodeRecord(**copy.deepcopy(dict(entry)))
-    for key in ("batches", "lanes", "deadlines", "slices"):
-        setattr(node, key, {int(batch): value for batch, value in getattr(node, key).items()})
-    return node
 
 
 def _move(current: dict[Any, str], keys: Iterable[Any], state: str, what: str) -> None:
@@ -249,7 +270,7 @@ def _fold_retry_dropped(record: Record, change: Change) -> None:
 
 def _fold_copied(record: Record, change: Change) -> None:
     """A node as an earlier run left it, as far as it still stands."""
-    record.nodes[change["node"]] = _node_record(change["record"])
+    record.nodes[change["node"]] = NodeRecord.from_dict(change["record"])
 
 
 def _fold_copied_execution(record: Record, change: Change) -> None:

@@ -101,7 +101,7 @@ class UndoPlan:
         added = []
         for node in reversed(self.live.graph.inner_of(rollout)):
             step = self._undo_step(node, batch)
-            for child in node.children:
+            for child, _wanted in node.children:
                 _order(self.steps[("undo", child, batch)], step)
             added.append(step)
         return added
@@ -114,7 +114,7 @@ class UndoPlan:
                 begin, exits[node.name] = self._add_rollout(node)
             else:
                 begin = exits[node.name] = self._undo_step(node, 0)
-            for child in node.children:
+            for child, _wanted in node.children:
                 _order(exits[child], begin)
 
     def _add_rollout(self, node: Node) -> tuple[Step, Step]:
