@@ -122,6 +122,12 @@ def load_catalog(
     return catalog, sort([*reading.problems, *problems])
 
 
+def folder_documents(paths: Sequence[str | Path] | None = None) -> tuple[list[Document], list[Problem]]:
+    """The catalog documents of the folders ``paths`` (default: the search path), unjudged, and what cannot be read."""
+    reading = _read(paths, ())
+    return reading.documents, reading.problems
+
+
 def _read(paths: Sequence[str | Path] | None, extra_files: Iterable[str | Path]) -> _Reading:
     reading = _Reading()
     for file in extra_files:
