@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Bundle,
@@ -16,6 +17,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
     Rollout,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem, ProblemsFound
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import resolve
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Edge, Graph, Node
@@ -46,7 +48,7 @@ def batches_of(hosts: Sequence[str], steps: Sequence[Any]) -> tuple[tuple[str, .
     A percentage is rounded down but is at least one host. Raises ValueError for a step that is neither, or below 1.
     """
     sizes = [_batch_size(step, len(hosts)) for step in steps] or [len(hosts) or 1]
-    batches = []
+    batches: list[tuple[str, ...]] = []
     start = 0
     while start < len(hosts):
         size = sizes[min(len(batches), len(sizes) - 1)]
@@ -113,19 +115,30 @@ class _Compiler:
 
     def component(self, component: Component, bundle: Bundle) -> list[Node]:
         path: DocumentPath = ("components", component.name)
+        found = len(self.problems)
         if component.rollout is not None:
-            return self.rollout(component, component.rollout, bundle, path)
-        hosts: tuple[str, ...] = (LOCALHOST,)
-        if component.hosts:
-            hosts = self.hosts(component.hosts, (*path, "hosts"))
-        return [self.node(component, "", (hosts,), bundle)]
+            nodes = self.rollout(component, component.rollout, bundle, path)
+        else:
+            hosts = self.hosts(component.hosts, (*path, "hosts")) if component.hosts else (LOCALHOST,)
+            nodes = [self.node(component, "", (hosts,), bundle)]
+        if len(self.problems) > found and self.never_runs(component):
+            del self.problems[found:]
+        return nodes
+
+    def never_runs(self, component: Component) -> bool:
+        """True when the answers alone make the condition false: what such a node lacks hurts nobody."""
+        names = conditions.names(component.when) if component.when else {"outputs"}
+        if any(name.split(".")[0] == "outputs" for name in names):
+            return False
+        return not conditions.evaluate(component.when, self.context)
 
     def rollout(self, component: Component, rollout: Rollout, bundle: Bundle, path: DocumentPath) -> list[Node]:
         hosts = self.hosts(rollout.hosts, (*path, "rollout", "hosts"))
         batches: tuple[tuple[str, ...], ...] = ()
         try:
             steps = [resolve(step, self.context) for step in rollout.batch]
-            batches = batches_of(hosts, [inner for s in steps for inner in (s if isinstance(s, (list, tuple)) else [s])])
+            flat = [one for step in steps for one in (step if isinstance(step, (list, tuple)) else [step])]
+            batches = batches_of(hosts, flat)
         except ValueError as error:
             self.problems.append(Problem((*path, "rollout", "batch"), str(error)))
         outer = self.node(component, "", ((),), bundle)

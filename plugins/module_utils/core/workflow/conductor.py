@@ -9,7 +9,8 @@ stands in the record, so a conductor can be made from graph and record at any po
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import approvals, outcome, states
@@ -27,7 +28,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Ended,
     Event,
     Execution,
-    Expire,
     Finish,
     Finished,
     HostResult,
@@ -240,7 +240,8 @@ class Conductor:
         if execution.action == DO and event.outputs:
             wrong = check_outputs(self.graph.nodes[execution.node], event.outputs)
             if wrong:
-                results = {h: r if r.state in states.BAD else HostResult(states.ERROR, wrong) for h, r in results.items()}
+                broken = HostResult(states.ERROR, wrong)
+                results = {host: one if one.state in states.BAD else broken for host, one in results.items()}
             else:
                 self.live.emit("outputs", node=execution.node, outputs=dict(event.outputs))
         self._end(execution, results)

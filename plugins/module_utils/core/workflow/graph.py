@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval, Item, Retries
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -59,7 +60,7 @@ class Node:
     parents: tuple[Edge, ...] = ()
     join: str = "all"
     when: str = ""
-    retries: Retries = Retries()
+    retries: Retries = field(default_factory=Retries)
     timeout: Optional[float] = None
     locks: tuple[str, ...] = ()
     on_lost: str = "retry"

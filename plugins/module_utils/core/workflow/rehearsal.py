@@ -29,7 +29,8 @@ An execution's label is ``node/slice``, with ``undo-`` before it for an undo and
 from __future__ import annotations
 
 import heapq
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -65,7 +66,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.views i
 RUN_ID = "rehearsal"
 TAKES = 1.0
 MOST_STEPS = 1_000_000
-PEOPLE = ("approve", "deny", "cancel")
+RESULT_KEYS = ("state", "outputs", "takes", "message")
 
 
 class Performance(NamedTuple):
@@ -197,7 +198,7 @@ def _end_event(execution: Execution, result: Any) -> Event:
     if isinstance(result, str):
         return Finished(execution.id, dict.fromkeys(execution.hosts, HostResult(result)))
     whole = result.get("state", states.SUCCESSFUL)
-    by_host = result.get("hosts", {k: v for k, v in result.items() if k not in ("state", "outputs", "takes", "message")})
+    by_host = result.get("hosts", {host: end for host, end in result.items() if host not in RESULT_KEYS})
     results = {host: _host_result(by_host.get(host, whole), result.get("message", "")) for host in execution.hosts}
     return Finished(execution.id, results, result.get("outputs", {}))
 

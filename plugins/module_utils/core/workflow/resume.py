@@ -14,7 +14,8 @@ Nothing that finished is repeated. How it goes on depends on how the earlier run
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
@@ -86,7 +87,8 @@ def _executions(old: Record) -> Iterable[dict[str, Any]]:
 def _successes(node: Node, record: NodeRecord) -> dict[str, Any]:
     """What succeeded and was not undone; the verdicts of people are not asked for again."""
     kept: dict[str, Any] = {}
-    hosts = {h: s for h, s in record.hosts.items() if s == states.SUCCESSFUL and record.undo.get(h) != states.SUCCESSFUL}
+    undone = {host for host, state in record.undo.items() if state == states.SUCCESSFUL}
+    hosts = {host: s for host, s in record.hosts.items() if s == states.SUCCESSFUL and host not in undone}
     if hosts:
         kept["hosts"] = hosts
     if node.kind in ("approval", "manual"):

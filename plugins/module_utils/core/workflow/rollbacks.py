@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, UNDO, Execution
@@ -46,7 +47,7 @@ class Rollbacks:
         return any(entry["scope"] == "run" for entry in self.live.record.rollbacks)
 
     def _of_batch(self, rollout: str, batch: int) -> bool:
-        return any(e["rollout"] == rollout and e["batch"] == batch or e["scope"] == "run" for e in self.entries())
+        return any((e["rollout"] == rollout and e["batch"] == batch) or e["scope"] == "run" for e in self.entries())
 
     # --- failures -----------------------------------------------------------------------------------------------
 
@@ -58,13 +59,13 @@ class Rollbacks:
         if lane.node.rollout:
             self._in_rollout(lane, bad, because)
         elif self._rolls_back():
-            self._at_top(lane, bad, because)
+            self._at_top(bad, because)
 
     def _rolls_back(self) -> bool:
         """True when a failure leads to a rollback; not one on a failure path after the run was rolled back."""
         return self.live.graph.on_failure == ROLLBACK and not self.run_is_over()
 
-    def _at_top(self, lane: Lane, bad: list[str], because: str) -> None:
+    def _at_top(self, bad: list[str], because: str) -> None:
         if self.live.graph.rollback_scope != "host" or not bad:
             self.begin("run", because)
             return

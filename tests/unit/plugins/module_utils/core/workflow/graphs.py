@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any, Callable, Iterable, Optional
+from collections.abc import Callable, Iterable
+from typing import Any, Optional
 
-from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Compensation, Item, Retries
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Compensation, Item
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (

@@ -8,20 +8,19 @@ from __future__ import annotations
 import random
 import zlib
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval, Retries
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, UNDO, Execution
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from .graphs import UNDOABLE, WAIVED, Driver, edge, node, rollout
 
 HOSTS = ("a", "b", "c", "d")
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def random_parents(rng: random.Random, names: list[str]) -> list[Edge]:

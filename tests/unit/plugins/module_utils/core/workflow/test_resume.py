@@ -8,9 +8,6 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import outcome, states
@@ -22,6 +19,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.resume 
     interrupted,
     resume,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from .graphs import Driver, failing, node, play, rollout
 from .test_properties import MANY, badness, judge_by, random_graph, seeds
