@@ -213,7 +213,7 @@ class BundleRules:
                 self._may_be_missing(brought.field, field, place)
         elif value is None:
             self._say(place, f"must be {what}, not nothing", "give a value or leave the key out")
-        elif not any(sight.parse(text)[0] for _, text in sight.texts_of(value, ())):
+        elif not sight.holds_references(value):
             refusal = check_default(replace(field, default=value))
             if refusal:
                 self._say(place, refusal, f"it answers the item's question '{field.name}'")

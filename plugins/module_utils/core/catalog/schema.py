@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,11 @@ def json_schema(kind: str) -> Schema:
     """The schema of one kind of document; raises KeyError for a kind that does not exist."""
     table = KINDS[kind]
     return {"$schema": DRAFT, "title": kind, "description": f"Holdfast: {table.says}", **_schema(table)}
+
+
+def render(kind: str) -> str:
+    """The schema of one kind as it stands in its file."""
+    return json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
 
 
 def _schema(shape: Shape) -> Schema:

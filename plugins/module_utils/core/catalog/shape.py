@@ -17,3 +17,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.vocabula
 
 KINDS: Mapping[str, Object] = {"CatalogItem": ITEM, "CatalogBundle": BUNDLE}
 """The tables by the ``kind`` of a document."""
+
+BESIDE = ("Rehearsal",)
+"""Kinds of documents that may stand in the same files and are judged elsewhere."""

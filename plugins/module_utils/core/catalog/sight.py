@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -15,12 +14,10 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import 
     DocumentPath,
     Problem,
     did_you_mean,
-    nearest,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import references
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.scopes import SCOPES
 
-Say = Callable[..., None]
 Outputs = Mapping[str, Output]
 
 LAUNCH = frozenset({"fields", "metadata", "request", "environment"})
@@ -43,7 +40,6 @@ FITS: Mapping[str, frozenset[str]] = {
 NAMES = frozenset({"text", "textarea", "choice", "string"})
 COUNTS = NAMES | {"integer"}
 SHARES = COUNTS | {"float"}
-_LOOKS_LIKE = re.compile(r"^\$([A-Za-z_]+)(\.|$)")
 
 
 @dataclass(frozen=True)
@@ -98,6 +94,8 @@ def _look_at_field(names: tuple[str, ...], sight: Sight) -> Brought:
     found = sight.fields.get(names[0])
     if found is None:
         return Brought(wrong=f"unknown field '{names[0]}'", hint=_known(names[0], sight.fields))
+    if len(names) == 2 and found.type == "multiselect" and names[1].isdigit():
+        return Brought("text")
     if len(names) > 1:
         return Brought(wrong=f"field '{names[0]}' has no parts", hint=f"write fields.{names[0]}")
     if sight.public and found.type == "password":
@@ -137,47 +135,29 @@ def _of_output(node: str, rest: tuple[str, ...], output: Output, sight: Sight) -
     return Brought() if rest else Brought(output.type)
 
 
-def parse(text: str) -> tuple[tuple[str, ...], str]:
-    """The names of a whole-value reference, or ``()`` and what is wrong with it, or ``()`` and "" for plain text."""
-    looks = _LOOKS_LIKE.match(text)
-    if references.is_reference(text):
-        try:
-            return tuple(references.parse_reference(text)), ""
-        except Exception as error:  # whatever a reference can be refused for is told to its author
-            return (), str(error)
-    if looks and (looks.group(1) in SCOPES or nearest(looks.group(1), SCOPES)):
-        return tuple(text[1:].split(".")), ""
-    return (), ""
-
-
-def texts_of(value: Any, path: DocumentPath) -> Iterator[tuple[DocumentPath, str]]:
-    """Every text inside a value, with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from texts_of(inner, (*path, key))
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield from texts_of(inner, (*path, index))
-
-
 def check_references(value: Any, path: DocumentPath, sight: Sight, problems: list[Problem]) -> Optional[Brought]:
     """Check every reference inside a value.
 
     Gives what the reference brings when the whole value is one (also a wrong one), else None.
     """
     whole: Optional[Brought] = None
-    for place, text in texts_of(value, path):
-        names, wrong = parse(text)
-        if not names and not wrong:
-            continue
-        brought = Brought(wrong=wrong) if wrong else look(names, sight)
-        if brought.wrong:
-            problems.append(Problem(place, f"{text}: {brought.wrong}", brought.hint))
-        if value is text:
-            whole = brought
-    return whole
+    for place, text in references.texts_in(value, path):
+        wrong = references.check_reference(text)
+        if wrong:
+            problems.append(Problem(place, wrong))
+            whole = Brought(wrong=wrong)
+        elif references.is_reference(text):
+            whole = look(references.parse_reference(text), sight)
+            if whole.wrong:
+                problems.append(Problem(place, f"{text}: {whole.wrong}", whole.hint))
+    return whole if isinstance(value, str) else None
+
+
+def holds_references(value: Any) -> bool:
+    """Whether some text inside the value is a reference, or was meant to be one."""
+    return any(
+        references.is_reference(text) or references.check_reference(text) for _, text in references.texts_in(value)
+    )
 
 
 def check_type(

@@ -14,7 +14,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.bundle_r
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.item_rules import check_item
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog, Item
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.parse import Places, parse_bundle, parse_item
-from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape import KINDS
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape import BESIDE, KINDS
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem, did_you_mean
 
 
@@ -60,15 +60,20 @@ def is_catalog_document(data: Any) -> bool:
     version = data.get("apiVersion")
     ours = isinstance(version, str) and version.split("/")[0] == versions.GROUP
     kind = data.get("kind")
-    return ours or (isinstance(kind, str) and kind in KINDS)
+    return not is_beside(data) and (ours or (isinstance(kind, str) and kind in KINDS))
+
+
+def is_beside(data: Any) -> bool:
+    """Whether a document is of a kind that stands beside catalog documents, such as a rehearsal."""
+    return isinstance(data, dict) and not versions.check(data) and data.get("kind") in list(BESIDE)
 
 
 def validate(documents: Iterable[Document]) -> tuple[Catalog, list[Problem]]:
     """The catalog that the documents make, and everything that is wrong with them, by file and line.
 
-    Items and bundles with problems are in the catalog too; nobody may run them.
+    Items and bundles with problems are in the catalog too; nobody may run them. Rehearsals are passed over.
     """
-    read = [_read(document) for document in documents]
+    read = [_read(document) for document in documents if not is_beside(document.data)]
     problems = [problem for one in read for problem in one.located(one.problems)]
     chosen, doubles = _choose(read)
     problems += doubles
