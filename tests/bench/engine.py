@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Compensation, Item
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval

@@ -39,7 +39,11 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.gates import Gates
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import check_outputs, condition_scopes
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import (
+    check_outputs,
+    condition_scopes,
+    secret_names,
+)
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live import Lane, Live
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rollbacks import ROLLBACK, Rollbacks
@@ -243,8 +247,18 @@ class Conductor:
                 broken = HostResult(states.ERROR, wrong)
                 results = {host: one if one.state in states.BAD else broken for host, one in results.items()}
             else:
-                self.live.emit("outputs", node=execution.node, outputs=dict(event.outputs))
+                self._keep_outputs(execution.node, event.outputs)
         self._end(execution, results)
+
+    def _keep_outputs(self, name: str, outputs: Mapping[str, Any]) -> None:
+        """What a node reported goes into the record; what it declares secret stays in memory."""
+        secret = secret_names(self.graph.nodes[name])
+        shown = {key: value for key, value in outputs.items() if key not in secret}
+        if shown:
+            self.live.emit("outputs", node=name, outputs=shown)
+        if len(shown) < len(outputs):
+            kept = self.record.secret_outputs.setdefault(name, {})
+            kept.update({key: value for key, value in outputs.items() if key in secret})
 
     def _lost(self, event: Lost) -> None:
         execution = self._running(event.execution_id)
@@ -365,9 +379,7 @@ class Conductor:
         self._end_approval(lane, states.FAILED, f"denied by {event.by}{reason}")
 
     def _vote(self, event: Any, verdict: str) -> None:
-        self.live.emit(
-            "vote", node=event.node, batch=event.batch, by=event.by, verdict=verdict, reason=event.reason
-        )
+        self.live.emit("vote", node=event.node, batch=event.batch, by=event.by, verdict=verdict, reason=event.reason)
 
     def _end_approval(self, lane: Lane, state: str, why: str) -> None:
         self.gates.end_lane(lane, state, why)

@@ -8,7 +8,8 @@ They are named tuples, for a large run makes hundreds of thousands of them.
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple, Optional, Union
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional, Union
 
 Change = dict[str, Any]
 """One line of the journal: ``at`` (seconds since the epoch), ``type`` and what that type carries (see ``record``)."""

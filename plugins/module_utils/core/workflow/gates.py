@@ -10,7 +10,8 @@ begin, or the unmet are skipped. It works through a queue, so a long chain needs
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NamedTuple, Optional
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -40,17 +41,23 @@ class ExecutionInputs(NamedTuple):
 def visible_outputs(graph: Graph, record: Record, node: Node) -> dict[str, dict[str, Any]]:
     """The outputs a node sees: of the bundle's nodes by name, and of its siblings in a rollout by short name."""
     found: dict[str, dict[str, Any]] = {}
-    for name, outputs in record.outputs.items():
+    for name in [*record.outputs, *(name for name in record.secret_outputs if name not in record.outputs)]:
         other = graph.nodes.get(name)
         if other is None:
             continue
+        outputs = {**record.outputs.get(name, {}), **record.secret_outputs.get(name, {})}
         if not other.rollout:
-            found[name] = dict(outputs)
+            found[name] = outputs
         elif other.rollout == node.rollout:
-            found[other.short] = dict(outputs)
+            found[other.short] = outputs
         else:
-            found.setdefault(other.rollout, {})[other.short] = dict(outputs)
+            found.setdefault(other.rollout, {})[other.short] = outputs
     return found
+
+
+def secret_names(node: Node) -> frozenset[str]:
+    """The outputs of a node that its item declares secret."""
+    return frozenset(output.name for output in node.item.outputs if output.secret) if node.item else frozenset()
 
 
 def condition_scopes(graph: Graph, record: Record, node: Node, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,9 +85,7 @@ def item_fields(graph: Graph, record: Record, node: Node, context: Mapping[str, 
     return {name: unsafe(resolve(value, scopes)) for name, value in node.fields.items()}
 
 
-def execution_inputs(
-    graph: Graph, record: Record, execution: Execution, context: Mapping[str, Any]
-) -> ExecutionInputs:
+def execution_inputs(graph: Graph, record: Record, execution: Execution, context: Mapping[str, Any]) -> ExecutionInputs:
     """Everything the launcher needs for an execution; raises HoldfastError for what cannot be resolved."""
     node = graph.nodes[execution.node]
     item = node.item

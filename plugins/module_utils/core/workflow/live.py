@@ -9,7 +9,8 @@ Everything here is derived: it is built again from graph and record whenever a c
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change, Execution
@@ -26,7 +27,7 @@ class Lane:
     each host (``host_gates``: host → [edges missing, edges met, edges unmet]); ``gate`` is the lane's own.
     """
 
-    __slots__ = ("node", "record", "batch", "hosts", "left", "gate", "host_gates", "members")
+    __slots__ = ("batch", "gate", "host_gates", "hosts", "left", "members", "node", "record")
 
     def __init__(self, node: Node, record: NodeRecord, batch: int, per_host: bool) -> None:
         self.node = node

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, NamedTuple, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node

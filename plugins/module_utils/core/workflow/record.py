@@ -11,7 +11,8 @@ does. The journal is the list of changes; folding it again gives the same record
 from __future__ import annotations
 
 import copy
-from typing import Any, Callable, Iterable, Mapping, Optional
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
@@ -81,7 +82,11 @@ class NodeRecord:
 
 
 class Record:
-    """The state of one run. Only ``fold`` changes it."""
+    """The state of one run. Only ``fold`` changes it.
+
+    ``secret_outputs`` (node → name → value) is the exception: outputs that an item declares secret are kept in memory
+    for the nodes that need them and are neither in the journal nor in ``to_dict``.
+    """
 
     def __init__(self) -> None:
         self.run: dict[str, Any] = {"id": "", "state": states.PENDING}
@@ -89,6 +94,7 @@ class Record:
         self.executions: dict[str, dict[str, Any]] = {}
         self.retries: dict[str, dict[str, Any]] = {}
         self.outputs: dict[str, dict[str, Any]] = {}
+        self.secret_outputs: dict[str, dict[str, Any]] = {}
         self.rollbacks: list[dict[str, Any]] = []
         self.cancel: Optional[dict[str, Any]] = None
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 

@@ -9,7 +9,8 @@ could not be brought back must not be put back into traffic), nor are earlier ba
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import UNDO, Execution
@@ -26,7 +27,7 @@ class Step:
     whose later work could not be undone.
     """
 
-    __slots__ = ("node", "batch", "hosts", "left", "after", "before", "stuck", "begun")
+    __slots__ = ("after", "batch", "before", "begun", "hosts", "left", "node", "stuck")
 
     def __init__(self, node: Node, batch: int, hosts: Iterable[str] = ()) -> None:
         self.node = node
@@ -76,9 +77,7 @@ class UndoPlan:
         return [
             host
             for host in node.batches[batch]
-            if host in started
-            and self._mine(host)
-            and done.get(host, states.PENDING) not in states.ENDED
+            if host in started and self._mine(host) and done.get(host, states.PENDING) not in states.ENDED
         ]
 
     def _undo_step(self, node: Node, batch: int) -> Step:
