@@ -50,7 +50,7 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f"the text {value[:60]!r}"
     if isinstance(value, (int, float)):
-        return f"the number {value}" if abs(value) < 10**20 else "a number of that size"
+        return f"the number {value}" if not abs(value) >= 10**20 else "a number of that size"
     return _ARTICLES.get(type(value), f"a value of type {type(value).__name__}")
 
 
