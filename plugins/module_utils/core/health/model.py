@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Mapping, Optional
+from typing import Any, Optional
 
 HTTP, TCP, COMMAND = "http", "tcp", "command"
 KINDS = (HTTP, TCP, COMMAND)

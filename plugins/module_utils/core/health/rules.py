@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, Callable, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.health.model import (
     COMMAND,

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Optional, Union
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import did_you_mean
@@ -199,7 +200,7 @@ def _must_be_boolean(node: ast.expr, problems: list[str]) -> None:
             _must_be_boolean(value, problems)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         _must_be_boolean(node.operand, problems)
-    elif isinstance(node, _NEVER_BOOLEAN + (ast.UnaryOp,)) or (
+    elif isinstance(node, (*_NEVER_BOOLEAN, ast.UnaryOp)) or (
         isinstance(node, ast.Constant) and not isinstance(node.value, bool)
     ):
         problems.append(f"'{ast.unparse(node)}' is neither true nor false: compare it with something")

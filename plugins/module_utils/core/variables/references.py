@@ -13,7 +13,8 @@ reference either.
 from __future__ import annotations
 
 import re
-from typing import Any, Collection, Iterator, Mapping, NamedTuple, Optional
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, nearest
