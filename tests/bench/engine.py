@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Compensation, Item
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Compensation, Item, Retries
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
@@ -27,7 +28,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Run, RunsStore
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, RunsStore
 
 ITEM = Item("noop", action=Action("role", "a.b.c"), compensation=Compensation(action=Action("role", "a.b.d")))
 SUCCESS = HostResult(states.SUCCESSFUL)
@@ -60,7 +61,18 @@ def chained(nodes: int, hosts: int) -> Graph:
     """A chain of nodes over many hosts, each host going its own way."""
     names = tuple(f"host{number:04}" for number in range(hosts))
     made = [_node(f"n{number}", [f"n{number - 1}"] if number else [], names) for number in range(nodes)]
+    for node in made:
+        node.retries = Retries(1, "failed_hosts")
     return Graph(made, name="chained", host_flow="per_host", max_parallel=10)
+
+
+Ends = Callable[[list[Execution], int], list[Execution]]
+Judge = Callable[[Execution, str], HostResult]
+
+
+def well(_execution: Execution, _host: str) -> HostResult:
+    """Everything succeeds."""
+    return SUCCESS
 
 
 def in_order(running: list[Execution], _tick: int) -> list[Execution]:
@@ -73,7 +85,7 @@ def staggered(running: list[Execution], tick: int) -> list[Execution]:
     return [running[0 if tick % 3 else -1]]
 
 
-def conduct(graph: Graph, write: Write, ends: Callable[[list[Execution], int], list[Execution]]) -> Measured:
+def conduct(graph: Graph, write: Write, ends: Ends = in_order, judge: Judge = well) -> Measured:
     """Conduct a graph to its end; ``write`` gets the changes of each tick, before anything is started."""
     conductor = Conductor(graph, Record())
     began = time.perf_counter()
@@ -94,60 +106,47 @@ def conduct(graph: Graph, write: Write, ends: Callable[[list[Execution], int], l
         changes = []
         for execution in list(ends(running, tick)) if running else []:
             running.remove(execution)
-            results = dict.fromkeys(execution.hosts, SUCCESS)
+            results = {host: judge(execution, host) for host in execution.hosts}
             changes += conductor.apply(Finished(execution.id, results), float(tick))
     assert conductor.record.state == states.SUCCESSFUL, conductor.record.run
     return Measured(time.perf_counter() - began, count)
 
 
-def split_first(graph: Graph, parts: int) -> Graph:
-    """Let the first node of a chain start in ``parts`` groups of hosts, so that the groups stay apart all the way."""
-    first = graph.nodes["n0"]
-    size = max(1, len(first.hosts) // parts)
-    groups = [first.hosts[start : start + size] for start in range(0, len(first.hosts), size)]
-    heads = [_node(f"head{number}", [], group) for number, group in enumerate(groups)]
-    any_head = tuple(Edge(head.name, frozenset({states.SUCCESSFUL})) for head in heads)
-    nodes = [node for node in graph.nodes.values() if node.name != "n0"]
-    gate = Node("n0", item=ITEM, parents=any_head, join="any", batches=(first.hosts,))
-    return Graph([*heads, gate, *nodes], name="chained", host_flow="per_host", max_parallel=10)
+def often_failing(execution: Execution, host: str) -> HostResult:
+    """One host in ten needs a second attempt, so that the hosts drift apart into ever new groups."""
+    chosen = zlib.crc32(f"{execution.node}/{host}".encode()) % 10 == 0
+    return HostResult(states.FAILED, "once more") if chosen and execution.attempt == 1 else SUCCESS
 
 
 def memory(graph: Graph) -> Measured:
     """Decisions alone: nothing is written."""
-    return conduct(graph, lambda changes: None, in_order)
+    return conduct(graph, lambda changes: None)
 
 
-def persisted(graph: Graph, ends: Callable[[list[Execution], int], list[Execution]] = in_order) -> Measured:
+def persisted(graph: Graph, ends: Ends = in_order, judge: Judge = well) -> Measured:
     """With the journal of the real store on this disk: one write and one sync per tick."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        run: Run = RunsStore(Path(folder)).create(0.0)
-        journal = _journal(run)
+        journal = Journal(RunsStore(Path(folder)).create(0.0).journal_path)
         try:
-            return conduct(graph, journal.append, ends)
+            return conduct(graph, journal.append, ends, judge)
         finally:
             journal.close()
 
 
-def _journal(run: Run):  # type: ignore[no-untyped-def]
-    from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal
-
-    return Journal(run.journal_path)
-
-
 def report() -> None:
-    """Print every figure of the engine."""
-    print("engine (virtual results, the real journal on this disk)")
-    for nodes in (1_000, 10_000):
-        alone = memory(layered(nodes))
-        stored = persisted(layered(nodes))
-        print(
-            f"  layered graph, {nodes:>6} nodes, 10 wide, ALL joins: decisions alone {alone.seconds:6.3f} s, "
-            f"with persistence {stored.seconds:6.3f} s ({stored.changes} changes)"
-        )
-    for hosts in (100, 1_000):
-        one = persisted(chained(100, hosts))
-        many = persisted(split_first(chained(100, hosts), 10), staggered)
-        print(
-            f"  per-host flow, 100 nodes x {hosts:>5} hosts: {one.seconds:6.3f} s in one group, "
-            f"{many.seconds:6.3f} s in groups that overtake each other ({many.changes} changes)"
-        )
+    """Print every figure of the engine, each beside that of a tenth of the size."""
+    print("engine (made-up results; 'with persistence' is the real journal on this disk)")
+    _compare("decisions alone", lambda nodes: memory(layered(nodes)), "nodes in layers of 10, ALL joins", 1_000)
+    _compare("with persistence", lambda nodes: persisted(layered(nodes)), "nodes in layers of 10, ALL joins", 1_000)
+    what = "hosts x 100 nodes, per-host flow"
+    _compare("all go well", lambda hosts: persisted(chained(100, hosts)), what, 100)
+    drifting = "hosts x 100 nodes, per-host flow"
+    _compare("one in ten twice", lambda hosts: persisted(chained(100, hosts), staggered, often_failing), drifting, 100)
+
+
+def _compare(name: str, measure: Callable[[int], Measured], what: str, small: int) -> None:
+    one, ten = measure(small), measure(small * 10)
+    print(
+        f"  {name:<17} {small * 10:>6} {what}: {ten.seconds:6.3f} s ({ten.changes} changes), "
+        f"{small:>5}: {one.seconds:6.3f} s, ratio {ten.seconds / one.seconds:.1f}"
+    )

@@ -1,0 +1,17 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``make bench``: the figures of the engine and of a run. Nothing here fails for being slow; it tells."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.bench import engine, overhead
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or ["engine", "overhead"]
+    if "engine" in wanted:
+        engine.report()
+    if "overhead" in wanted:
+        overhead.report()
