@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import secrets_source
 
 try:
     from ansible_runner.config.runner import RunnerConfig
@@ -82,7 +83,7 @@ def _pump(child: subprocess.Popen[bytes], source: int, output: Any) -> None:
             return
 
 
-_NOT_FOR_CHILDREN = ("ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_FORCE_COLOR", "ANSIBLE_LOG_PATH", "ORIGINAL_STDOUT_CALLBACK")
+_NOT_FOR_CHILDREN = ("ANSIBLE_FORCE_COLOR", "ANSIBLE_LOG_PATH", "ORIGINAL_STDOUT_CALLBACK")
 """Settings for the command at the front, which would garble or double what its children say."""
 
 
@@ -106,6 +107,6 @@ def prepare(private: Path, playbook: str, environment: Mapping[str, str], cwd: s
     config.prepare()
     if "ANSIBLE_HOST_KEY_CHECKING" not in {**os.environ, **environment}:
         config.env.pop("ANSIBLE_HOST_KEY_CHECKING", None)
-    for name in _NOT_FOR_CHILDREN[1:]:
+    for name in (*_NOT_FOR_CHILDREN, *secrets_source.for_children(config.env)):
         config.env.pop(name, None)
     return config

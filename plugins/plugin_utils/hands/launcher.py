@@ -86,7 +86,7 @@ class Launcher:
         self._report = report
         self._children: dict[str, _Child] = {}
         self._guard = threading.Lock()
-        self._environment = self._shared_environment()
+        self._environment = options.child_environment(context.options)
         self._program = options.ansible_playbook()
 
     @property
@@ -181,16 +181,6 @@ class Launcher:
             output.flush()
             if self._context.options.verbosity:
                 self._report(Heard(child.execution.id, "output", shown))
-
-    def _shared_environment(self) -> dict[str, str]:
-        """What every child's environment has beyond that of the supervisor."""
-        chosen = self._context.options
-        found = {"ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
-        found.update(options.collections_environment({**os.environ, **chosen.environment}))
-        if chosen.config_file:
-            found["ANSIBLE_CONFIG"] = chosen.config_file
-        found.update({k: v for k, v in chosen.environment.items() if k not in found})
-        return found
 
 
 def _told(result: HostResult) -> bool:

@@ -205,8 +205,17 @@ def ansible_playbook() -> str:
     return found
 
 
+def child_environment(options: RunOptions) -> dict[str, str]:
+    """What every child's environment has beyond that of the supervisor."""
+    found = {**options.environment, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+    found.update(collections_environment({**os.environ, **options.environment}))
+    if options.config_file:
+        found["ANSIBLE_CONFIG"] = options.config_file
+    return found
+
+
 def collections_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """``ANSIBLE_COLLECTIONS_PATH`` with the folder first that holds this collection; {} when Ansible finds it itself."""
+    """``ANSIBLE_COLLECTIONS_PATH`` with this collection's folder first; {} when Ansible finds it by itself."""
     own = home.collections_path()
     if own is None:
         return {}

@@ -131,7 +131,7 @@ def _play(
     play = {"name": shown, "hosts": hosts, "gather_facts": action.gather_facts}
     if action.become is not None:
         play["become"] = action.become
-    task: dict[str, Any] = {"name": Unsafe(f"{name}: {action.name}"), "tags": ["always"]}
+    task: dict[str, Any] = {"name": action.name, "tags": ["always"]}
     if action.kind == "module":
         task[action.name] = dict(args)
     else:

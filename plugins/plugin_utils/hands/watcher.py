@@ -11,6 +11,7 @@ nobody can take a lock, or resume the run, while a child of the dead supervisor 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -54,10 +55,8 @@ class Watcher:
         """The supervisor ends in good order: the watcher goes without doing anything."""
         self._send({_FAREWELL: True})
         self._channel.close()
-        try:
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
-        except ChildProcessError:
-            pass
 
     def _send(self, message: dict[str, object], descriptor: Optional[int] = None) -> None:
         data = json.dumps(message).encode() + b"\n"

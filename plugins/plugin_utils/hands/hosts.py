@@ -1,0 +1,87 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Host patterns to hosts, by Ansible itself: one short play with the run's inventory when nobody else can tell."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import Unsafe
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import options as run_options
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.results import Events
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.unsafe_yaml import write_vars
+
+PLAYBOOK = "holdfast.ops.resolve_hosts"
+
+
+class Resolved(NamedTuple):
+    """What patterns stand for. ``limit``: the hosts of ``--limit``, None without one."""
+
+    hosts: dict[str, list[str]]
+    limit: Optional[list[str]]
+    explicit_localhost: bool
+
+
+def limit_pattern(limit: str, cwd: str) -> str:
+    """A ``--limit`` as one pattern; ``@file`` stands for the lines of the file."""
+    parts = []
+    for part in limit.split(","):
+        text = part.strip()
+        if text.startswith("@"):
+            try:
+                lines = Path(cwd, os.path.expanduser(text[1:])).read_text(encoding="utf-8").split("\n")
+            except OSError as error:
+                raise HoldfastError(f"cannot read the --limit file {text[1:]}: {error.strerror}") from error
+            parts += [line.strip() for line in lines if line.strip()]
+        elif text:
+            parts.append(text)
+    return ",".join(parts)
+
+
+def patterns_to_ask(patterns: Sequence[str], options: RunOptions) -> list[str]:
+    """Everything to resolve for a launch: its patterns, localhost, and last the limit where there is one."""
+    found = [*patterns, LOCALHOST]
+    if options.limit:
+        found.append(limit_pattern(options.limit, options.cwd or os.getcwd()))
+    return found
+
+
+def from_answers(patterns: Sequence[str], options: RunOptions, answers: Sequence[Sequence[str]]) -> Resolved:
+    """Read the answers to ``patterns_to_ask``, one list of hosts for each."""
+    lists = [list(hosts) for hosts in answers]
+    limit = lists[len(patterns) + 1] if options.limit else None
+    if limit is not None and not limit:
+        raise HoldfastError(f"--limit {options.limit} matches no host of the inventory")
+    return Resolved(dict(zip(patterns, lists, strict=False)), limit, bool(lists[len(patterns)]))
+
+
+def resolve(patterns: Sequence[str], options: RunOptions, secret_arguments: Sequence[str] = ()) -> Resolved:
+    """Resolve patterns by a play of its own. Raises HoldfastError with what Ansible said when that fails."""
+    from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import PlayChild, prepare
+
+    asked = patterns_to_ask(patterns, options)
+    if not patterns and not options.limit:
+        return Resolved({}, None, False)
+    cwd = options.cwd or os.getcwd()
+    events = Events()
+    with tempfile.TemporaryDirectory(prefix="holdfast-hosts-") as folder:
+        path = Path(folder) / "patterns.yml"
+        write_vars(path, {"holdfast_patterns": [Unsafe(pattern) for pattern in asked]})
+        environment = run_options.child_environment(options)
+        config = prepare(Path(folder), PLAYBOOK, environment, cwd)
+        chosen = RunOptions(inventory=options.inventory, vault_ids=options.vault_ids).arguments()
+        program = run_options.ansible_playbook()
+        config.command = [program, *chosen, *secret_arguments, "--extra-vars", f"@{path}", "--", PLAYBOOK]
+        code = PlayChild(config, lambda _pid: None, events.take).run()
+    found: dict[str, Any] = events.outputs(False)
+    if code or events.stats is None:
+        raise HoldfastError(f"the hosts of the inventory cannot be listed: {events.last_words()}")
+    return from_answers(patterns, options, [found.get(f"hosts_{index}", []) for index in range(len(asked))])
