@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval
@@ -43,7 +43,7 @@ def at_timeout(node: Node) -> tuple[str, str]:
 
 
 def _approvers(record: Record, name: str, batch: int) -> list[str]:
-    votes: list[dict[str, Any]] = record.node(name).votes
+    votes = record.node(name).votes
     return [vote["by"] for vote in votes if vote["batch"] == batch and vote["verdict"] == "approved"]
 
 

@@ -11,7 +11,8 @@ does. The journal is the list of changes; folding it again gives the same record
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Callable, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -19,6 +20,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change
 
 VERSION = 1
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+_METHODS = frozenset({"own", "to_dict", "from_dict"})
 
 
 class NodeRecord:
@@ -31,50 +34,42 @@ class NodeRecord:
     started per batch, ``vacuous`` names the batches that had no host to work on.
     """
 
-    __slots__ = (
-        "batches",
-        "breached",
-        "conditions",
-        "deadlines",
-        "dropped",
-        "failed",
-        "hosts",
-        "lanes",
-        "slices",
-        "undo",
-        "undo_why",
-        "vacuous",
-        "votes",
-        "why",
-    )
+    # What few nodes have is shared and empty until ``own`` makes it: a large run has very many nodes.
+    lanes: Mapping[int, str] = _NONE
+    undo: Mapping[str, str] = _NONE
+    why: Mapping[str, str] = _NONE
+    undo_why: Mapping[str, str] = _NONE
+    deadlines: Mapping[int, Optional[float]] = _NONE
+    votes: Sequence[dict[str, Any]] = ()
+    conditions: Sequence[int] = ()
+    failed: Sequence[str] = ()
+    dropped: Sequence[str] = ()
+    breached: Sequence[int] = ()
+    vacuous: Sequence[int] = ()
 
     def __init__(self) -> None:
-        # Written out, for a large run makes very many of them.
         self.batches: dict[int, str] = {}
-        self.lanes: dict[int, str] = {}
         self.hosts: dict[str, str] = {}
-        self.undo: dict[str, str] = {}
-        self.why: dict[str, str] = {}
-        self.undo_why: dict[str, str] = {}
-        self.votes: list[dict[str, Any]] = []
-        self.deadlines: dict[int, Optional[float]] = {}
-        self.conditions: list[int] = []
-        self.failed: list[str] = []
-        self.dropped: list[str] = []
-        self.breached: list[int] = []
         self.slices: dict[int, int] = {}
-        self.vacuous: list[int] = []
+
+    def own(self, name: str) -> Any:
+        """The part of this name, to be changed; made when it is still the shared empty one."""
+        made = vars(self).get(name)
+        if made is None:
+            made = [] if isinstance(getattr(NodeRecord, name), tuple) else {}
+            setattr(self, name, made)
+        return made
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, copied, without what is empty."""
-        return {key: copy.copy(getattr(self, key)) for key in self.__slots__ if getattr(self, key)}
+        return {key: copy.copy(value) for key, value in vars(self).items() if value}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> NodeRecord:
         """The node's record from plain data, copied, also after a way through JSON, where batches became text."""
         node = cls()
         for key, value in copy.deepcopy(dict(data)).items():
-            if key not in cls.__slots__:
+            if not hasattr(node, key) or key in _METHODS:
                 raise HoldfastError(f"the record of a node holds '{key}', which this Holdfast does not know")
             by_batch = key in ("batches", "lanes", "deadlines", "slices")
             setattr(node, key, {int(batch): entry for batch, entry in value.items()} if by_batch else value)
@@ -199,7 +194,7 @@ def _fold_started(record: Record, change: Change) -> None:
     entry["started"] = change["at"]
     record.executions[key] = entry
     record.retries.pop(retry_key(change["node"], change["slice"], change["action"]), None)
-    target = node.hosts if change["action"] == DO else node.undo
+    target = node.hosts if change["action"] == DO else node.own("undo")
     _move(target, change["hosts"], states.RUNNING, change["node"])
     if change["action"] == DO and change["attempt"] == 1:
         batch = change["batch"]
@@ -220,12 +215,12 @@ def _fold_ended(record: Record, change: Change) -> None:
     if results:
         entry["results"] = results
     node = record.node(entry["node"])
-    target = node.hosts if entry["action"] == DO else node.undo
+    target = node.hosts if entry["action"] == DO else node.own("undo")
     again = set(change.get("retry", ()))
     for state, hosts in (results or {change["state"]: entry["hosts"]}).items():
         _move(target, [h for h in hosts if h not in again] if again else hosts, state, entry["node"])
     if change.get("messages"):
-        why = node.why if entry["action"] == DO else node.undo_why
+        why = node.own("why") if entry["action"] == DO else node.own("undo_why")
         why.update({host: text for host, text in change["messages"].items() if host not in again})
 
 
@@ -234,15 +229,15 @@ def _fold_hosts(record: Record, change: Change) -> None:
     node = record.node(change["node"])
     _move(node.hosts, change["hosts"], change["state"], change["node"])
     if change.get("why"):
-        node.why.update(dict.fromkeys(change["hosts"], change["why"]))
+        node.own("why").update(dict.fromkeys(change["hosts"], change["why"]))
 
 
 def _fold_undo(record: Record, change: Change) -> None:
     """The undo of hosts moves without an execution: skipped, or brought from an earlier run."""
     node = record.node(change["node"])
-    _move(node.undo, change["hosts"], change["state"], f"undo-{change['node']}")
+    _move(node.own("undo"), change["hosts"], change["state"], f"undo-{change['node']}")
     if change.get("why"):
-        node.undo_why.update(dict.fromkeys(change["hosts"], change["why"]))
+        node.own("undo_why").update(dict.fromkeys(change["hosts"], change["why"]))
 
 
 def _fold_batch(record: Record, change: Change) -> None:
@@ -250,20 +245,20 @@ def _fold_batch(record: Record, change: Change) -> None:
     node = record.node(change["node"])
     _move(node.batches, [change["batch"]], change["state"], f"{change['node']}, batch")
     if change.get("why"):
-        node.why[""] = change["why"]
+        node.own("why")[""] = change["why"]
     if change.get("vacuous"):
-        node.vacuous.append(change["batch"])
+        node.own("vacuous").append(change["batch"])
 
 
 def _fold_lane(record: Record, change: Change) -> None:
     """A batch of a rollout begins or ends."""
-    _move(record.node(change["node"]).lanes, [change["batch"]], change["state"], f"{change['node']}, batch")
+    _move(record.node(change["node"]).own("lanes"), [change["batch"]], change["state"], f"{change['node']}, batch")
 
 
 def _fold_retry(record: Record, change: Change) -> None:
     """Hosts wait for another attempt, due at ``due``."""
     node = record.node(change["node"])
-    target = node.hosts if change["action"] == DO else node.undo
+    target = node.hosts if change["action"] == DO else node.own("undo")
     _move(target, change["hosts"], states.WAITING, change["node"])
     entry = {name: value for name, value in change.items() if name not in ("at", "type")}
     record.retries[retry_key(change["node"], change["slice"], change["action"])] = entry
@@ -293,27 +288,27 @@ def _fold_asked(record: Record, change: Change) -> None:
     """People were asked; ``deadline`` is a time or None."""
     node = record.node(change["node"])
     _move(node.batches, [change["batch"]], states.WAITING, change["node"])
-    node.deadlines[change["batch"]] = change["deadline"]
+    node.own("deadlines")[change["batch"]] = change["deadline"]
 
 
 def _fold_vote(record: Record, change: Change) -> None:
     """Somebody approved or denied."""
     vote = {name: change[name] for name in ("at", "batch", "by", "verdict", "reason")}
-    record.node(change["node"]).votes.append(vote)
+    record.node(change["node"]).own("votes").append(vote)
 
 
 def _fold_condition(record: Record, change: Change) -> None:
     """A node's ``when`` was true for a batch; it is not asked again."""
-    record.node(change["node"]).conditions.append(change["batch"])
+    record.node(change["node"]).own("conditions").append(change["batch"])
 
 
 def _fold_budget(record: Record, change: Change) -> None:
     """Hosts failed inside a rollout: counted, and either dropped from it or, beyond the budget, a breach."""
     node = record.node(change["node"])
-    node.failed.extend(change.get("failed", ()))
-    node.dropped.extend(change.get("dropped", ()))
+    node.own("failed").extend(change.get("failed", ()))
+    node.own("dropped").extend(change.get("dropped", ()))
     if "breached" in change:
-        node.breached.append(change["breached"])
+        node.own("breached").append(change["breached"])
 
 
 def _fold_rollback(record: Record, change: Change) -> None:
