@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import check, schema
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import check, reference, schema
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape import KINDS
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.validate import (
     Document,
@@ -109,6 +109,12 @@ def test_the_committed_schema_is_the_generated_one() -> None:
     for kind, file in schema.FILES.items():
         text = (ROOT / "docs/schema" / file).read_text("utf-8")
         assert text == schema.render(kind), f"run scripts/schema.py: docs/schema/{file} is stale"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_manual_has_the_generated_table(kind: str) -> None:
+    manual = (ROOT / "docs/catalog.md").read_text("utf-8")
+    assert reference.key_table(kind) in manual, "run scripts/schema.py: docs/catalog.md is stale"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -32,7 +32,7 @@ _PLAIN = frozenset(
 class _DocumentLoader(_Loader):  # type: ignore[misc]
     """The safe loader without dates: what looks like one stays text, for JSON has none."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -119,7 +119,8 @@ def _too_deep(text: str) -> tuple[str, str, int] | None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    return f"is nested more than {MAX_DEPTH} levels deep", "", event.start_mark.line + 1
+                    mark: Any = event.start_mark
+                    return f"is nested more than {MAX_DEPTH} levels deep", "", int(mark.line) + 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except (yaml.YAMLError, ValueError, RecursionError):

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, Callable
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.vocabulary import (
@@ -38,6 +38,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import 
 
 MISSING: Any = object()
 """Stands for a value that was so wrong that nothing of it can be used."""
+
+MAX_DEPTH = 60
+"""How deep a document may be nested; what is deeper could not be followed by those who read on."""
 
 Problems = list[Problem]
 _ARTICLES = {str: "text", bool: "true or false", list: "a list", dict: "a mapping", type(None): "nothing"}
@@ -79,7 +82,7 @@ def _quote_hint(shape: Shape, value: Any) -> str:
 # --- plain values ------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\$$", r"\\Z", pattern))
 
@@ -130,12 +133,17 @@ def _flag(shape: Flag, value: Any, path: DocumentPath, problems: Problems) -> An
 
 
 def _anything(shape: Anything, value: Any, path: DocumentPath, problems: Problems) -> Any:
+    if len(path) > MAX_DEPTH:
+        problems.append(Problem(path[:8], f"is nested more than {MAX_DEPTH} levels deep"))
+        return MISSING
     if isinstance(value, dict):
         for key in value:
             _text_key(key, path, problems)
-        return {str(k): _anything(shape, v, (*path, str(k)), problems) for k, v in value.items()}
+        inside = {str(key): _anything(shape, inner, (*path, str(key)), problems) for key, inner in value.items()}
+        return {key: inner for key, inner in inside.items() if inner is not MISSING}
     if isinstance(value, list):
-        return [_anything(shape, element, (*path, index), problems) for index, element in enumerate(value)]
+        elements = [_anything(shape, element, (*path, index), problems) for index, element in enumerate(value)]
+        return [element for element in elements if element is not MISSING]
     if value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return _wrong(shape, value, path, problems)
@@ -190,10 +198,10 @@ def _object(shape: Object, value: Any, path: DocumentPath, problems: Problems) -
                 result[known.name] = usable
         elif known.required:
             problems.append(Problem(path, f"the key '{known.name}' is missing", known.doc.rstrip(".")))
-    return _with_defaults(shape, result, path)
+    return _with_defaults(shape, result)
 
 
-def _with_defaults(shape: Object, result: dict[str, Any], path: DocumentPath) -> dict[str, Any]:
+def _with_defaults(shape: Object, result: dict[str, Any]) -> dict[str, Any]:
     for known in shape.keys:
         if known.name not in result:
             result[known.name] = default_of(known)

@@ -61,11 +61,11 @@ def _number(shape: Number) -> Schema:
     return {"type": kind, **{word: limit for word, limit in limits.items() if limit is not None}}
 
 
-def _flag(shape: Flag) -> Schema:
+def _flag(_: Flag) -> Schema:
     return {"type": "boolean"}
 
 
-def _anything(shape: Anything) -> Schema:
+def _anything(_: Anything) -> Schema:
     return {}
 
 

@@ -104,7 +104,7 @@ _HOSTS = Key(
     "hosts", TEXT, "The hosts: an Ansible pattern or a reference; the controlling machine when left out.", default=""
 )
 _ITEMS_ONLY = "belongs to a component with an 'item'"
-_NOT_OF_OTHERS = {name: _ITEMS_ONLY for name in ("hosts", "fields", "retries", "locks", "on_lost")}
+_NOT_OF_OTHERS = dict.fromkeys(("hosts", "fields", "retries", "locks", "on_lost"), _ITEMS_ONLY)
 
 _ITEM_COMPONENT = Object("a component that carries out an item", (*_OF_ITEMS[:1], _HOSTS, *_COMMON, *_OF_ITEMS[1:]))
 _INNER_ITEM = Object(

@@ -66,6 +66,7 @@ ARGUMENTS = MapOf(Anything(), Text("a name", blank=True), "a mapping of argument
 
 
 def metadata(*more: Key, forbidden: Mapping[str, str] = MappingProxyType({})) -> Object:
+    """The shape of ``metadata``: what both kinds have, ``more`` keys of one kind, and keys that are ``forbidden``."""
     return Object(
         "the document's name and owner",
         (

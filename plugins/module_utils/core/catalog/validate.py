@@ -18,7 +18,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem, did_you_mean
 
 
-def _no_lines(path: DocumentPath) -> int:
+def _no_lines(_: DocumentPath) -> int:
     return 0
 
 

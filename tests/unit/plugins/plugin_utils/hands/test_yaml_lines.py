@@ -50,7 +50,7 @@ def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, line: in
     _, problems = yaml_lines.read_documents(file)
     assert [(problem.file, problem.line) for problem in problems] == [(str(file), line)]
     assert said in problems[0].render()
-    with pytest.raises(ProblemsFound, match="x.yml"):
+    with pytest.raises(ProblemsFound, match=r"x\.yml"):
         yaml_lines.load_documents(file)
 
 
