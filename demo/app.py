@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The service that the demo deploys: a small threaded HTTP server, and its own start, stop and status.
 
-It answers ``/`` at once, ``/slow`` after two seconds and ``/health`` with ``{"status": ..., "version": ...}``.
-Its version stands in ``release.json`` beside it, which may also say ``unhealthy_after`` (seconds since the start):
-from then on ``/`` and ``/health`` answer 500. On SIGTERM it takes no new connection, finishes the requests it has
-and exits 0.
+It answers ``/`` at once, ``/slow`` after two seconds (``/slow?8`` after eight) and ``/health`` with
+``{"status": ..., "version": ...}``. Its version stands in ``release.json`` beside it, which may also say
+``unhealthy_after`` (seconds since the start): from then on ``/`` and ``/health`` answer 500. On SIGTERM it takes no new
+connection, finishes the requests it has and exits 0.
 
     python app.py start  --port 8001 --pid-file app.pid --log app.log    returns once the port answers
     python app.py stop   --pid-file app.pid                               returns once the process is gone
@@ -82,10 +82,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Write the answer for the path that was asked for."""
-        if self.path == "/slow":
-            time.sleep(SLOW_SECONDS)
+        path, _, seconds = self.path.partition("?")
+        if path == "/slow":
+            time.sleep(float(seconds or SLOW_SECONDS))
         healthy = self.server.healthy()
-        failing = not healthy and self.path != "/slow"
+        failing = not healthy and path != "/slow"
         word = "healthy" if healthy else "unhealthy"
         body = json.dumps({"status": word, "version": self.server.release["version"]}).encode() + b"\n"
         self.send_response(500 if failing else 200)

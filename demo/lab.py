@@ -19,8 +19,9 @@ import string
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Optional
 
 import yaml
 
@@ -31,7 +32,9 @@ RELEASES: tuple[dict[str, Any], ...] = (
     {"version": "2"},
     {"version": "3", "unhealthy_after": 2.0},
 )
-HAPROXY_MISSING = "HAProxy is missing. Install it: apt-get install --no-install-recommends haproxy (or dnf install haproxy)"
+HAPROXY_MISSING = (
+    "HAProxy is missing. Install it: apt-get install --no-install-recommends haproxy (or dnf install haproxy)"
+)
 PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 
@@ -56,6 +59,23 @@ def collections_path() -> str:
     installed = REPOSITORY.parts[-3:] == ("ansible_collections", "holdfast", "ops")
     ours = REPOSITORY.parents[2] if installed else Path(sys.prefix) / "collections"
     return os.pathsep.join(filter(None, [str(ours), os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]))
+
+
+def write_source(source: Path) -> None:
+    """Make a git repository with a tag for each release: v1, v2 and v3."""
+
+    def git(*arguments: str) -> None:
+        names = ["-c", "user.name=Demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *names, *arguments], cwd=source, check=True, stdin=subprocess.DEVNULL)
+
+    source.mkdir()
+    git("init", "--quiet", "--initial-branch=main")
+    shutil.copy(HERE / "app.py", source / "app.py")
+    for release in RELEASES:
+        (source / "release.json").write_text(json.dumps(release) + "\n", encoding="utf-8")
+        git("add", ".")
+        git("commit", "--quiet", "--message", f"Release {release['version']}")
+        git("tag", f"v{release['version']}")
 
 
 class Lab:
@@ -92,7 +112,7 @@ class Lab:
         (self.folder / "hosts").mkdir(parents=True)
         self.port, *rest = free_ports(1 + 2 * len(self.names))
         self.ports = {name: (rest[2 * at], rest[2 * at + 1]) for at, name in enumerate(self.names)}
-        self._write_source()
+        write_source(self.folder / "source")
         self._write_inventory()
         self._install(version)
         self._start_haproxy()
@@ -122,22 +142,6 @@ class Lab:
         return pid if os.fsencode(self.folder) + b"/" in command else 0
 
     # --- its parts -----------------------------------------------------------------------------------------------
-
-    def _write_source(self) -> None:
-        """A git repository with one tag for each release."""
-        source = self.folder / "source"
-        source.mkdir()
-        self._git("init", "--quiet", "--initial-branch=main")
-        shutil.copy(HERE / "app.py", source / "app.py")
-        for release in RELEASES:
-            (source / "release.json").write_text(json.dumps(release) + "\n", encoding="utf-8")
-            self._git("add", ".")
-            self._git("commit", "--quiet", "--message", f"Release {release['version']}")
-            self._git("tag", f"v{release['version']}")
-
-    def _git(self, *arguments: str) -> None:
-        names = ["-c", "user.name=Demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *names, *arguments], cwd=self.folder / "source", check=True, stdin=subprocess.DEVNULL)
 
     def _write_inventory(self) -> None:
         """The inventory is the one in ``demo/inventory.yml.in``, with this lab's hosts, ports and folders."""

@@ -100,8 +100,7 @@ class Load:
         self.report = Report()
         self.born = time.monotonic()
         self._clients = [
-            Client(address, "/slow" if number % 3 == 2 else "/", number % 2 == 0, timeout)
-            for number in range(clients)
+            Client(address, "/slow" if number % 3 == 2 else "/", number % 2 == 0, timeout) for number in range(clients)
         ]
         self._threads = [threading.Thread(target=self._work, args=(one,), daemon=True) for one in self._clients]
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 module: deployment_info
 short_description: Read what the role deploy_service has put on a host
 description:
-  - Reads the state file and the links in the folder of a service that the role M(holdfast.ops.deploy_service) looks after.
+  - Reads the state file and the links in the folder of a service that the role holdfast.ops.deploy_service looks after.
   - Changes nothing. A folder that is not there is a host without any version.
 version_added: 1.0.0
 author:
@@ -52,8 +52,8 @@ options:
     default: []
   version:
     description:
-      - The version that is asked for. Without O(runs), the recorded change is the asking one's own if it was to this version,
-        or if this is empty.
+      - The version that is asked for. Without O(runs), the recorded change is the asking one's own if it was to this
+        version, or if this is empty.
     type: str
     default: ""
 attributes:

@@ -10,8 +10,8 @@ DOCUMENTATION = r"""
 module: health_check
 short_description: Ask many health probes at once until each is healthy or not
 description:
-  - Asks every probe again and again until enough good answers in a row say that it is healthy, or enough bad ones that it
-    is not. All probes are asked at the same time, each at its own pace.
+  - Asks every probe again and again until enough good answers in a row say that it is healthy, or enough bad ones that
+    it is not. All probes are asked at the same time, each at its own pace.
   - A probe asks over HTTP, opens a TCP connection or runs a command, on the host where the module runs.
   - Fails when any probe is not healthy, and then names every such probe, its attempts, why, and the last answer.
   - Every attempt uses a new connection. Redirects are not followed and proxies are not used.
