@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every test stands on: this checkout is the collection holdfast.ops, here and in every program that a test starts."""
+"""What every test stands on: this checkout is holdfast.ops, here and in every program that a test starts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _collections_root() -> Path:
 def _make_importable(root: Path) -> None:
     """Start Ansible's loader, where Ansible is installed, before anything imports from the collection.
 
-    The order matters: after a plain import of `ansible_collections.*` Ansible's loader finds no metadata of the collection.
+    The order matters: after a plain import of `ansible_collections.*` Ansible's loader finds none of its metadata.
     """
     paths = [str(root), *filter(None, [os.environ.get("ANSIBLE_COLLECTIONS_PATH")])]
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = os.pathsep.join(paths)

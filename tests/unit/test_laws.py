@@ -37,7 +37,7 @@ def _ids(path: Path) -> str:
 
 
 def _imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, dotted name) of all that a file imports, also inside functions; relative imports begin with a dot."""
+    """Yield (line, dotted name) of all that a file imports, in functions too; relative imports begin with a dot."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)

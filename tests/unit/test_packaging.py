@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two ways to install Holdfast say the same: galaxy.yml for the collection, pyproject.toml for the Python package."""
+"""The two ways to install Holdfast say the same: galaxy.yml for the collection, pyproject.toml for the package."""
 
 from __future__ import annotations
 
