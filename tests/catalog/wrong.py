@@ -131,6 +131,11 @@ CASES = (
         "components.a.fields.title: the required field 'title' may be left without a value",
     ),
     Case(
+        "may-be-missing",
+        _components("a: {item: work, hosts: $fields.maybe}"),
+        "components.a.hosts: a host pattern may be left without a value (make the bundle's field 'maybe' required",
+    ),
+    Case(
         "answer-type",
         _components("a: {item: work, fields: {port: $fields.name}}"),
         "a value of type text cannot be the answer to 'port', a question of type integer (it takes: integer)",

@@ -180,6 +180,8 @@ class BundleRules:
         brought = sight.check_references(value, path, self._public(), self.problems)
         if brought is not None:
             sight.check_type(brought, accepted, what, path, self.problems)
+            if brought.field is not None:
+                self._may_be_missing(brought.field, what, path)
 
     def _hosts(self, hosts: str, path: DocumentPath) -> None:
         self._launch_value(hosts, path, sight.NAMES, "a host pattern")
@@ -210,7 +212,7 @@ class BundleRules:
         if brought is not None:
             sight.check_type(brought, sight.answered_by(field.type), what, place, self.problems)
             if field.required and brought.field is not None:
-                self._may_be_missing(brought.field, field, place)
+                self._may_be_missing(brought.field, f"the required field '{field.name}'", place)
         elif value is None:
             self._say(place, f"must be {what}, not nothing", "give a value or leave the key out")
         elif not sight.holds_references(value):
@@ -229,15 +231,15 @@ class BundleRules:
                 )
                 self._say(path, f"a value of type {asked.type} cannot be {what}", hint)
             elif field.required:
-                self._may_be_missing(asked, field, path)
+                self._may_be_missing(asked, f"the required field '{field.name}'", path)
         elif field.required and field.default is None and self.fields_known:
             hint = f"answer it in 'fields: {{{field.name}: ...}}', or give the bundle a field of that name"
             self._say(path, f"the item '{item.name}' requires the field '{field.name}', which has no value", hint)
 
-    def _may_be_missing(self, asked: Field, field: Field, path: DocumentPath) -> None:
+    def _may_be_missing(self, asked: Field, what: str, path: DocumentPath) -> None:
         if not asked.required and asked.default is None:
             hint = f"make the bundle's field '{asked.name}' required, or give it a default"
-            self._say(path, f"the required field '{field.name}' may be left without a value", hint)
+            self._say(path, f"{what} may be left without a value", hint)
 
     # --- outputs
 
