@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import Unsafe
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import options as run_options
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.results import Events
@@ -23,7 +22,10 @@ PLAYBOOK = "holdfast.ops.resolve_hosts"
 
 
 class Resolved(NamedTuple):
-    """What patterns stand for. ``limit``: the hosts of ``--limit``, None without one."""
+    """What patterns stand for. ``limit``: the hosts of ``--limit``, None without one.
+
+    ``explicit_localhost``: the inventory holds localhost.
+    """
 
     hosts: dict[str, list[str]]
     limit: Optional[list[str]]
@@ -47,20 +49,20 @@ def limit_pattern(limit: str, cwd: str) -> str:
 
 
 def patterns_to_ask(patterns: Sequence[str], options: RunOptions) -> list[str]:
-    """Everything to resolve for a launch: its patterns, localhost, and last the limit where there is one."""
-    found = [*patterns, LOCALHOST]
-    if options.limit:
-        found.append(limit_pattern(options.limit, options.cwd or os.getcwd()))
-    return found
+    """Everything to resolve for a launch: its patterns, and last the limit where there is one."""
+    limit = [limit_pattern(options.limit, options.cwd or os.getcwd())] if options.limit else []
+    return [*patterns, *limit]
 
 
-def from_answers(patterns: Sequence[str], options: RunOptions, answers: Sequence[Sequence[str]]) -> Resolved:
+def from_answers(
+    patterns: Sequence[str], options: RunOptions, answers: Sequence[Sequence[str]], explicit_localhost: bool
+) -> Resolved:
     """Read the answers to ``patterns_to_ask``, one list of hosts for each."""
     lists = [list(hosts) for hosts in answers]
-    limit = lists[len(patterns) + 1] if options.limit else None
+    limit = lists[len(patterns)] if options.limit else None
     if limit is not None and not limit:
         raise HoldfastError(f"--limit {options.limit} matches no host of the inventory")
-    return Resolved(dict(zip(patterns, lists, strict=False)), limit, bool(lists[len(patterns)]))
+    return Resolved(dict(zip(patterns, lists, strict=False)), limit, explicit_localhost)
 
 
 def resolve(patterns: Sequence[str], options: RunOptions, secret_arguments: Sequence[str] = ()) -> Resolved:
@@ -68,8 +70,6 @@ def resolve(patterns: Sequence[str], options: RunOptions, secret_arguments: Sequ
     from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import PlayChild, prepare
 
     asked = patterns_to_ask(patterns, options)
-    if not patterns and not options.limit:
-        return Resolved({}, None, False)
     cwd = options.cwd or os.getcwd()
     events = Events()
     with tempfile.TemporaryDirectory(prefix="holdfast-hosts-") as folder:
@@ -84,4 +84,5 @@ def resolve(patterns: Sequence[str], options: RunOptions, secret_arguments: Sequ
     found: dict[str, Any] = events.outputs(False)
     if code or events.stats is None:
         raise HoldfastError(f"the hosts of the inventory cannot be listed: {events.last_words()}")
-    return from_answers(patterns, options, [found.get(f"hosts_{index}", []) for index in range(len(asked))])
+    lists = [found.get(f"hosts_{index}", []) for index in range(len(asked))]
+    return from_answers(patterns, options, lists, bool(found.get("explicit_localhost")))

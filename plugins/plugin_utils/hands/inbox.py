@@ -9,6 +9,7 @@ it must name the run it was written for. Root can be anybody; where that matters
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -57,6 +58,14 @@ def me() -> str:
     return user_name(os.getuid())
 
 
+def folder(store: Path, run_id: str) -> Path:
+    """The inbox of a run; raises HoldfastError when the store has no such run."""
+    path = store / "inbox" / run_id
+    if not run_id or "/" in run_id or run_id.startswith(".") or not path.is_dir():
+        raise HoldfastError(f"there is no run '{run_id}' in {store}; HOLDFAST_STORE says where runs are kept")
+    return path
+
+
 def put(inbox: Path, run_id: str, word: Word) -> Path:
     """Put a word into a run's inbox, complete from the moment it can be seen."""
     if word.kind not in KINDS:
@@ -81,6 +90,33 @@ def look(inbox: Path, run_id: str) -> list[Taken]:
     except OSError:
         return []
     return [_read(inbox / name, run_id) for name in names]
+
+
+def answer(taken: Taken, refused: str) -> None:
+    """Tell whoever put a file what came of it (``refused`` is why not, or ""), and take the file away."""
+    path = taken.path.with_name(f".{taken.path.name}.answer")
+    with contextlib.suppress(OSError):
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.write_text(json.dumps({"version": VERSION, "refused": refused}), encoding="utf-8")
+        fresh.chmod(0o644)
+        fresh.rename(path)
+    with contextlib.suppress(OSError):
+        taken.path.unlink()
+
+
+def wait_for_answer(path: Path, patience: float) -> Optional[str]:
+    """What came of a file that was put: "" when it counted, why it was refused, or None when nobody answered.
+
+    ``patience`` is in seconds.
+    """
+    answered = path.with_name(f".{path.name}.answer")
+    deadline = time.monotonic() + patience
+    while True:
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads(answered.read_text(encoding="utf-8"))["refused"])
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.1)
 
 
 def _read(path: Path, run_id: str) -> Taken:

@@ -202,7 +202,9 @@ def note_end(folder: Path) -> None:
 def write_down(folder: Path, pid: int) -> None:
     """Keep the process group of an execution for whoever has to end it after a crash."""
     facts = _parent_and_start(str(pid)) if has_proc() else None
-    (folder / PID_FILE).write_text(json.dumps({"group": pid, "started": facts[1] if facts else ""}))
+    path = folder / PID_FILE
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"group": pid, "started": facts[1] if facts else ""}))
 
 
 def _groups(run_folder: Path, execution_id: str) -> dict[int, Path]:

@@ -65,9 +65,10 @@ class Supervised:
         """Ask for the end of the run; said twice, a rollback that a cancel began ends too."""
         self._say(json.dumps({"say": "cancel"}) + "\n")
 
-    def answer_hosts(self, hosts: Sequence[Sequence[str]]) -> None:
-        """Answer ``hosts_wanted``: for each pattern its hosts, in the same order."""
-        self._say(json.dumps({"say": "hosts", "hosts": [list(one) for one in hosts]}) + "\n")
+    def answer_hosts(self, hosts: Sequence[Sequence[str]], explicit_localhost: bool) -> None:
+        """Answer ``hosts_wanted``: for each pattern its hosts, in the same order; is localhost in the inventory?"""
+        lists = [list(one) for one in hosts]
+        self._say(json.dumps({"say": "hosts", "hosts": lists, "explicit_localhost": explicit_localhost}) + "\n")
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None

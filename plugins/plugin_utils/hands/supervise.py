@@ -24,7 +24,7 @@ from typing import Any, Optional
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import plan, resume, states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import outcome, plan, resume, states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change, Event
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
@@ -130,7 +130,9 @@ class Session:
         patterns = found.patterns()
         if self.order.asks_hosts:
             self.feed.send("hosts_wanted", patterns=hosts.patterns_to_ask(patterns, self.options))
-            resolved = hosts.from_answers(patterns, self.options, self.ears.answer()["hosts"])
+            answer = self.ears.answer()
+            explicit = bool(answer["explicit_localhost"])
+            resolved = hosts.from_answers(patterns, self.options, answer["hosts"], explicit)
         else:
             folder = home.private_folder(home.home()) / f"secrets-{os.getpid()}"
             files = SecretFiles(folder, replace(self.secrets, variables={}))
@@ -148,7 +150,7 @@ class Session:
         state = states.SUCCESSFUL
         if self.order.check_nodes:
             state = check_nodes.play(self, found, graph)
-        self.feed.send("end", state=state, explanation="", run="", path="", summary=[], check=True)
+        self.feed.send("end", state=state, explanation="", run="", path="", summary=[], next="", check=True)
         return state
 
     def _new_run(self, found: Launch, resumed_from: str = "") -> Run:
@@ -203,13 +205,17 @@ class Session:
             run=run.id,
             path=str(run.path),
             summary=lines,
+            next=outcome.next_step(conductor.record) or "",
         )
         return conductor.record.state
 
     def _say_broken(self, run: Run, error: StoreBroken) -> None:
         why = f"{error}; nothing more was started and what ran was ended"
-        lines = [f"✘ run {run.id} was abandoned: {why}", f"  next: make room in the store, then resume run {run.id}"]
-        self.feed.send("end", state=states.ERROR, explanation=why, run=run.id, path=str(run.path), summary=lines)
+        after = f"make the store writable, then resume run {run.id}"
+        lines = [f"✘ run {run.id} was abandoned: {why}", f"  next: {after}"]
+        self.feed.send(
+            "end", state=states.ERROR, explanation=why, run=run.id, path=str(run.path), summary=lines, next=after
+        )
 
     # --- resuming -----------------------------------------------------------------------------------------------
 

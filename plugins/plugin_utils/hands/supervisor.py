@@ -12,7 +12,6 @@ from it outside.
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import time
 from collections.abc import Callable
@@ -111,7 +110,7 @@ class Supervisor:
         self._launches: list[Execution] = []
         self._ends: list[Cancel] = []
         self._ending: set[str] = set()
-        self._read_files: list[inbox.Taken] = []
+        self._answers: list[tuple[inbox.Taken, str]] = []
         self._busy: dict[str, Holder] = {}
         self._told_busy: dict[str, str] = {}
         self._next_look = 0.0
@@ -193,7 +192,6 @@ class Supervisor:
         for taken in inbox.look(self.run.inbox, self.run.id):
             if self.record.ended:
                 return
-            self._read_files.append(taken)
             refused = taken.refused
             if taken.word is not None:
                 try:
@@ -201,7 +199,8 @@ class Supervisor:
                 except HoldfastError as error:
                     refused = str(error)
             if refused:
-                self._feed.line(f"  refused {taken.path.name}: {refused}")
+                self._feed.line(f"  refused: {refused}")
+            self._answers.append((taken, refused))
 
     def _hear_word(self, word: inbox.Word) -> None:
         if word.kind == "cancel":
@@ -278,10 +277,9 @@ class Supervisor:
         ends, self._ends = self._ends, []
         for end in ends:
             self._launcher.cancel(end.execution_id, end.reason)
-        files, self._read_files = self._read_files, []
-        for taken in files:
-            with contextlib.suppress(OSError):
-                os.unlink(taken.path)
+        answers, self._answers = self._answers, []
+        for taken, refused in answers:
+            inbox.answer(taken, refused)
         if changes and self._clock() >= self._next_record:
             self._write_record()
 
@@ -343,7 +341,8 @@ class Supervisor:
                 return arrival.by
         self._next_look = self._clock() + POLL
         for taken in inbox.look(self.run.inbox, self.run.id):
-            self._read_files.append(taken)
-            if taken.word is not None and taken.word.kind == "cancel":
+            wanted = taken.word is not None and taken.word.kind == "cancel"
+            self._answers.append((taken, "" if wanted else taken.refused or "the run has not begun"))
+            if taken.word is not None and wanted:
                 return taken.word.by
         return ""
