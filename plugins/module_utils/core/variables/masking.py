@@ -19,8 +19,9 @@ class Mask:
     """Replaces every secret it knows by ``$encrypted$``.
 
     Inside text a secret is found as it is and as JSON writes it (with and without ``\\u`` escapes), the longest first;
-    a secret of several lines also line by line (from six characters), as logs show it. Secrets of fewer than three characters are masked
-    only where they are a whole value. A Mask never changes: ``plus`` gives a new one that knows more.
+    a secret of several lines also line by line (lines from six characters), as logs show it. Secrets of fewer than
+    three characters are masked only where they are a whole value. A Mask never changes: ``plus`` gives a new one that
+    knows more.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -29,7 +30,7 @@ class Mask:
         known = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern: Optional[re.Pattern[str]] = None
         if known:
-            # What was masked before is matched first: masking twice, or a secret such as "crypt", changes nothing in it.
+            # What was masked before is matched first: masking twice, or a secret such as "crypt", does not change it.
             self._pattern = re.compile("|".join(map(re.escape, [MASKED, *known])))
 
     def plus(self, secrets: Iterable[str]) -> Mask:

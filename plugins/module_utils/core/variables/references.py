@@ -34,6 +34,7 @@ __all__ = [
     "is_reference",
     "parse_reference",
     "resolve",
+    "secret_texts",
     "secrets_in",
     "texts_in",
     "unsafe",
