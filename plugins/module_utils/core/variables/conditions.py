@@ -256,10 +256,17 @@ def _value(node: ast.AST, scopes: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name):
         return CONSTANTS[node.id] if node.id in CONSTANTS else step(scopes, node.id, f"'{node.id}'", "this place")
     if isinstance(node, ast.Attribute):
-        return step(_value(node.value, scopes), node.attr, f"'{ast.unparse(node)}'", ast.unparse(node.value))
+        return _key(node, _value(node.value, scopes), node.attr)
     if isinstance(node, ast.Subscript):
         return _subscript(node, scopes)
     raise operations.Refused(f"{_word(node)} is not allowed")
+
+
+def _key(node: Union[ast.Attribute, ast.Subscript], holder: Any, key: str) -> Any:
+    """The value of a key; the expression is written out only for the error."""
+    if isinstance(holder, Mapping) and key in holder:
+        return holder[key]
+    return step(holder, key, f"'{ast.unparse(node)}'", ast.unparse(node.value))
 
 
 def _join(node: ast.BoolOp, scopes: Mapping[str, Any]) -> bool:
@@ -287,11 +294,10 @@ def _compare(node: ast.Compare, scopes: Mapping[str, Any]) -> bool:
 
 def _subscript(node: ast.Subscript, scopes: Mapping[str, Any]) -> Any:
     holder, key = _value(node.value, scopes), _value(node.slice, scopes)
-    shown = f"'{ast.unparse(node)}'"
     if isinstance(key, str):
-        return step(holder, key, shown, ast.unparse(node.value))
+        return _key(node, holder, key)
     if isinstance(key, bool) or not isinstance(key, int) or not isinstance(holder, (list, tuple)):
-        raise operations.Refused(f"{shown} asks {kind_of(holder)} for {kind_of(key)}")
+        raise operations.Refused(f"'{ast.unparse(node)}' asks {kind_of(holder)} for {kind_of(key)}")
     if -len(holder) <= key < len(holder):
         return holder[key]
-    raise UndefinedReference(f"{shown} is undefined: there are {len(holder)} elements")
+    raise UndefinedReference(f"'{ast.unparse(node)}' is undefined: there are {len(holder)} elements")
