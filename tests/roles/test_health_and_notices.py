@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +26,8 @@ REQUEST = {"run": "r7", "requested_by": "ada", "because": "health failed on app1
 @pytest.fixture
 def inventory(tmp_path: Path) -> Path:
     path = tmp_path / "hosts.yml"
-    path.write_text("all: {hosts: {localhost: {ansible_connection: local}}}\n", encoding="utf-8")
+    localhost = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    path.write_text(json.dumps({"all": {"hosts": {"localhost": localhost}}}), encoding="utf-8")
     return path
 
 
