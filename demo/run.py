@@ -104,13 +104,9 @@ class Demo:
         )
 
     def _launch(self, version: str) -> int:
-        """Run the playbook; on Ctrl-C it gets the signal as well, and the time to cancel what it began."""
+        """Launch and wait; on Ctrl-C the child gets the signal as well, and the time to cancel what it began."""
         fields = {"pool": POOL, "version": version, "notify_url": self.notices.url}
-        command = [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            *("holdfast.ops.run", "-i", str(self.lab.inventory)),
-            *("-e", f"workflow={BUNDLE}", "-e", json.dumps({"fields": fields})),
-        ]
+        command = front_door(self.lab.inventory, fields)
         environment = {**self.lab.environment(), "HOLDFAST_HOME": str(self.home)}
         with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as child:
             try:
@@ -128,6 +124,15 @@ class Demo:
         """End everything that was started."""
         self.lab.down()
         self.notices.close()
+
+
+def front_door(inventory: Path, fields: dict[str, str]) -> list[str]:
+    """The command that launches the bundle: with a live tree where somebody watches, otherwise with plain lines."""
+    programs = Path(sys.executable).parent
+    if sys.stdout.isatty() and (programs / "holdfast").exists():
+        return [str(programs / "holdfast"), "run", BUNDLE, "-i", str(inventory), "--fields", json.dumps(fields)]
+    values = ["-e", f"workflow={BUNDLE}", "-e", json.dumps({"fields": fields})]
+    return [str(programs / "ansible-playbook"), "holdfast.ops.run", "-i", str(inventory), *values]
 
 
 def heading(text: str) -> None:
