@@ -129,15 +129,17 @@ def summary(graph: Graph, record: Record) -> list[str]:
     lines = [f"{SIGNS[record.state]} {graph.name}: {record.state}{took} (run {run['id']})"]
     if run.get("explanation"):
         lines.append(f"  why: {run['explanation']}")
-    lines += _failures(record)
+    lines += [line for line in _failures(record) if line.strip() != run.get("explanation")]
     undone = outcome.undone(record)
     lines += [f"  undone: {name} on {hosts_text(hosts)}" for name, hosts in undone.items()]
     for name, hosts in outcome.not_undone(record).items():
         lines += [f"  NOT undone: {name} on {host}: {why}" for host, why in hosts.items()]
     if record.state != states.SUCCESSFUL:
+        for name, hosts in outcome.not_reached(graph, record).items():
+            lines.append(f"  not touched: {name} never began on {hosts_text(hosts)}")
         untouched = outcome.untouched(graph, record)
         if untouched:
-            lines.append(f"  never touched: {hosts_text(untouched)}")
+            lines.append(f"  not touched: nothing at all ran on {hosts_text(untouched)}")
     step = outcome.next_step(record)
     if step:
         lines.append(f"  next: {step}")

@@ -124,6 +124,21 @@ def untouched(graph: Graph, record: Record) -> list[str]:
     return [host for host in seen if host not in touched]
 
 
+def not_reached(graph: Graph, record: Record) -> dict[str, list[str]]:
+    """For each rollout that began: its hosts on which nothing inside it ever started."""
+    touched: dict[str, set[str]] = {}
+    for entry in record.executions.values():
+        rollout = graph.nodes[entry["node"]].rollout if entry["node"] in graph.nodes else ""
+        touched.setdefault(rollout, set()).update(entry["hosts"])
+    found = {}
+    for node in graph.top_level():
+        if node.inner and record.node(node.name).lanes:
+            rest = [host for host in graph.nodes[node.inner[0]].hosts if host not in touched.get(node.name, set())]
+            if rest:
+                found[node.name] = rest
+    return found
+
+
 def next_step(record: Record) -> Optional[str]:
     """What the person should do now, or None after a success."""
     run = record.run["id"]

@@ -89,6 +89,7 @@ def test_the_outcome_names_what_was_undone_what_failed_and_what_was_never_touche
     assert record.run["explanation"] == "web.look failed on a"
     assert outcome.undone(record) == {"web.drain": ["a"], "web.deploy": ["a"]}
     assert outcome.untouched(driver.graph, record) == ["b", "c"]
+    assert outcome.not_reached(driver.graph, record) == {"web": ["b", "c"]}
     assert outcome.failures(record)[0] == outcome.Failure("web.look", "a", states.FAILED, "")
     assert "launch again" in (outcome.next_step(record) or "")
 
