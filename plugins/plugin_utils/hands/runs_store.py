@@ -42,8 +42,9 @@ class StoreBroken(HoldfastError):
 
 def new_run_id(now: float) -> str:
     """An id that sorts by time and is unique: ``20260105-134502-123-9f2c41``, in UTC."""
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    return f"{stamp}-{int(now * 1000) % 1000:03d}-{secrets.token_hex(3)}"
+    seconds, milliseconds = divmod(round(now * 1000), 1000)
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(seconds))
+    return f"{stamp}-{milliseconds:03d}-{secrets.token_hex(3)}"
 
 
 def write_atomically(path: Path, data: Any) -> None:

@@ -1,0 +1,146 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The processes of a run: which are found, which end, which are spared, and the watcher that ends them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Locks
+
+needs_proc = pytest.mark.skipif(not processes.has_proc(), reason="needs /proc")
+EXECUTION = "run-1/web/1/do/1"
+
+# What a play looks like: a parent with a file of the run on its command line, a child that ignores SIGTERM, and a
+# service that has detached itself.
+PLAY = """
+import os, signal, subprocess, sys, time
+stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
+child.stdout.readline()
+middle = os.fork()
+if middle == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execvp(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)"])
+    os._exit(0)
+os.waitpid(middle, 0)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Path:
+    (tmp_path / "executions" / "web" / "1" / "do" / "1").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def play(run_folder: Path) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, processes.RUN: "run-1", processes.EXECUTION: EXECUTION}
+    command = [sys.executable, "-c", PLAY, f"@{run_folder}/executions/web/1/do/1/private/vars.yml"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        yield child
+        child.kill()
+        for process in processes.find("run-1", run_folder):
+            os.kill(process.pid, 9)
+
+
+@needs_proc
+def test_a_play_and_its_service_are_told_apart(play: subprocess.Popen[str], run_folder: Path) -> None:
+    found = processes.find("run-1", run_folder)
+    assert sorted(one.of_play for one in found) == [False, True, True]
+    assert {one.execution for one in found} == {EXECUTION}
+    assert play.pid in {one.pid for one in found if one.of_play}
+    assert processes.find("run-2", run_folder) == []
+    assert processes.find("run", run_folder) == []
+    assert processes.find("run-1", run_folder, "run-1/other/1/do/1") == []
+
+
+@needs_proc
+def test_a_play_ends_with_its_stubborn_child_and_the_service_goes_on(
+    play: subprocess.Popen[str], run_folder: Path
+) -> None:
+    ended = processes.end("run-1", run_folder, EXECUTION, grace=0.2)
+    assert len(ended.ended) == 2
+    assert ended.stubborn == ()
+    assert [one.of_play for one in ended.spared] == [False]
+    assert [one.of_play for one in processes.find("run-1", run_folder)] == [False]
+
+
+@needs_proc
+def test_what_an_ended_execution_left_running_is_spared(play: subprocess.Popen[str], run_folder: Path) -> None:
+    processes.note_end(run_folder / "executions" / "web" / "1" / "do" / "1")
+    assert processes.end("run-1", run_folder, grace=0.1).ended == ()
+    assert play.poll() is None
+
+
+def test_without_proc_the_group_written_down_is_ended(
+    play: subprocess.Popen[str], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.write_down(run_folder / "executions" / "web" / "1" / "do" / "1", play.pid)
+    monkeypatch.setattr(processes, "has_proc", lambda: False)
+    monkeypatch.setattr(processes, "_group_lives", lambda group: play.poll() is None)
+    ended = processes.end("run-1", run_folder, EXECUTION, grace=0.2)
+    assert [one.pid for one in ended.ended] == [play.pid]
+    assert play.wait() < 0
+
+
+SUPERVISOR = """
+import sys, time
+from pathlib import Path
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Locks
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.watcher import Watcher
+watcher = Watcher.fork()
+watcher.watch("run-1", Path(sys.argv[1]))
+locks = Locks(Path(sys.argv[2]), "run-1", time.time, watcher.hold)
+print(locks.take("x"), flush=True)
+if sys.stdin.readline() == "farewell\\n":
+    watcher.farewell()
+    locks.release_all()
+"""
+
+
+def wait_for(what: str, condition: object) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+@needs_proc
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_watcher_ends_the_plays_of_a_killed_supervisor_only(
+    play: subprocess.Popen[str], run_folder: Path, tmp_path: Path, killed: bool
+) -> None:
+    secrets = run_folder / "secrets"
+    secrets.mkdir()
+    (secrets / "vault-0").write_text("s3cret")
+    arguments = [sys.executable, "-c", SUPERVISOR, str(run_folder), str(tmp_path / "store")]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        assert supervisor.stdin is not None
+        assert supervisor.stdout.readline() == "None\n"
+        if killed:
+            supervisor.kill()
+        else:
+            supervisor.stdin.write("farewell\n")
+            supervisor.stdin.flush()
+        supervisor.wait()
+    mine = Locks(tmp_path / "store", "run-2", time.time)
+    wait_for("the lock is free once the watcher has gone", lambda: mine.take("x") is None)
+    alive = sorted(one.of_play for one in processes.find("run-1", run_folder))
+    assert alive == ([False] if killed else [False, True, True])
+    assert (play.poll() is None) is not killed
+    assert secrets.exists() is not killed
