@@ -51,6 +51,8 @@ CASES = (Case("no-op", 2, 10, 1.4), Case("no-op", 4, 6, 1.4), Case("ten-seconds"
 
 
 def _write(folder: Path, case: Case) -> tuple[Path, Path]:
+    local = f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n"
+    (folder / "hosts").write_text(local)
     playbook = folder / f"{case.name}.yml"
     playbook.write_text(PLAYBOOK.format(name=case.name.capitalize(), task=TASKS[case.name]))
     bundle = folder / f"{case.name}-bundle.yml"
@@ -87,7 +89,7 @@ def _timed(command: list[str], environment: dict[str, str]) -> float:
 
 def by_hand(playbook: Path, case: Case, environment: dict[str, str]) -> float:
     """Seconds for the playbooks, layer after layer, ``width`` at a time, each started by ansible-playbook."""
-    command = [str(BIN / "ansible-playbook"), "-i", "localhost,", "-c", "local", str(playbook)]
+    command = [str(BIN / "ansible-playbook"), "-i", str(playbook.parent / "hosts"), str(playbook)]
     began = time.perf_counter()
     with ThreadPoolExecutor(case.width) as pool:
         for _layer in range(case.layers):
@@ -97,7 +99,7 @@ def by_hand(playbook: Path, case: Case, environment: dict[str, str]) -> float:
 
 def as_workflow(bundle: Path, environment: dict[str, str]) -> float:
     """Seconds for the same as a workflow, from the command line to its exit."""
-    command = [str(BIN / "holdfast"), "run", str(bundle), "-i", "localhost,", "-c", "local", "--plain"]
+    command = [str(BIN / "holdfast"), "run", str(bundle), "-i", str(bundle.parent / "hosts"), "--plain"]
     return _timed(command, environment)
 
 
