@@ -17,8 +17,9 @@ import ssl
 import subprocess
 import time
 import urllib.parse
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.health.model import (
     BODY_LIMIT,
