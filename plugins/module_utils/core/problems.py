@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Callable, Iterable, Union
+from typing import Callable, Union
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 

@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Execution, HostResult
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import ExecutionInputs
@@ -22,13 +23,6 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child i
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.play_writer import PlayFiles, write_play
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.results import Events
-
-
-class Masks(Protocol):
-    """Something that hides secrets in whatever is shown."""
-
-    def apply(self, value: Any) -> Any:
-        """The value with every secret text replaced."""
 
 
 class ExecutionEnd(NamedTuple):
@@ -59,7 +53,7 @@ class LaunchContext:
     arguments: tuple[str, ...] = ()
     implicit_localhost: bool = True
     check: bool = False
-    mask: Optional[Masks] = None
+    mask: Optional[Mask] = None
 
     def masked(self, value: Any) -> Any:
         """The value without the run's secrets."""
@@ -113,6 +107,11 @@ class Launcher:
             child.ended_for = reason
             child.ender = threading.Thread(target=self._end, args=(child,), name=f"end {execution_id}", daemon=True)
             child.ender.start()
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these too from now on: secrets that a play reported."""
+        mask = self._context.mask
+        self._context.mask = Mask(secrets) if mask is None else mask.plus(secrets)
 
     def _end(self, child: _Child) -> None:
         child.left = processes.end(self._context.run_id, self._context.run_folder, child.execution.id)

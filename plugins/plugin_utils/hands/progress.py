@@ -132,8 +132,8 @@ def summary(graph: Graph, record: Record) -> list[str]:
     lines += [line for line in _failures(record) if line.strip() != run.get("explanation")]
     undone = outcome.undone(record)
     lines += [f"  undone: {name} on {hosts_text(hosts)}" for name, hosts in undone.items()]
-    for name, hosts in outcome.not_undone(record).items():
-        lines += [f"  NOT undone: {name} on {host}: {why}" for host, why in hosts.items()]
+    for name, reasons in outcome.not_undone(record).items():
+        lines += [f"  NOT undone: {name} on {host}: {why}" for host, why in reasons.items()]
     if record.state != states.SUCCESSFUL:
         for name, hosts in outcome.not_reached(graph, record).items():
             lines.append(f"  not touched: {name} never began on {hosts_text(hosts)}")

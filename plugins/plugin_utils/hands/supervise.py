@@ -10,6 +10,7 @@ status is 0 only when the run succeeded (or a plan was printed).
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import queue
 import signal
@@ -278,9 +279,17 @@ class Session:
         return replace(found, fields=fields, options=self.options.over(found.options), requested_by=self.who)
 
 
+def quiet_collector() -> None:
+    """Look for garbage seldom: the record of a large run is many containers that live to its end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+
+
 def main() -> int:
     """Carry out the order on stdin."""
     watcher = Watcher.fork()
+    quiet_collector()
     feed = Feed(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # nothing but the feed may write to the starter
     state = states.ERROR

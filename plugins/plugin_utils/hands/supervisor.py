@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
@@ -40,7 +41,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Started,
     TimedOut,
 )
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import execution_inputs
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import execution_inputs, secret_names
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd, Heard
@@ -69,6 +70,9 @@ class Launches(Protocol):
 
     def cancel(self, execution_id: str, reason: str) -> None:
         """End an execution."""
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these secrets from now on."""
 
     @property
     def running(self) -> frozenset[str]:
@@ -170,6 +174,8 @@ class Supervisor:
     def _hear_end(self, end: ExecutionEnd) -> None:
         execution = self.conductor.live.running[end.execution_id]
         self._ending.discard(end.execution_id)
+        secret = secret_names(self.conductor.graph.nodes[execution.node])
+        self._launcher.learn(secret_texts([value for name, value in end.outputs.items() if name in secret]))
         if end.ended_for == "timeout":
             self._apply(TimedOut(end.execution_id))
         else:

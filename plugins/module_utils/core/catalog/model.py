@@ -9,8 +9,9 @@ Durations are seconds (float). Documents become these through ``shape`` (form) a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Optional, Union
 
 BatchStep = Union[int, str]  # a count, a percentage such as "25%", or a reference such as "$fields.batch"
 

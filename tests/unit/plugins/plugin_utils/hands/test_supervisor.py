@@ -8,7 +8,8 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,9 @@ class Plays:
         self._under_way: dict[str, Execution] = {}
         self.started: list[str] = []
         self.ended: list[tuple[str, str]] = []
+        self.learned: list[str] = []
+        self.promised: tuple[str, ...] = ("version",)
+        self.outputs: dict[str, dict[str, Any]] = {}
         self.on_start: Callable[[str], None] = lambda node: None
 
     @property
@@ -70,7 +74,7 @@ class Plays:
     def start(self, execution: Execution, inputs: Any, outputs: tuple[str, ...] = ()) -> None:
         persisted = {change.get("id") for change in read_changes(self._journal) if change["type"] == "started"}
         assert execution.id in persisted, "a start must be in the journal before it happens"
-        assert outputs == ("version",)
+        assert outputs == self.promised
         name = execution.node if execution.action == "do" else f"undo-{execution.node}"
         self.started.append(name)
         self._under_way[execution.id] = execution
@@ -83,10 +87,13 @@ class Plays:
         self.ended.append((self._under_way[execution_id].node, reason))
         self._end(self._under_way[execution_id], states.CANCELED, reason)
 
+    def learn(self, secrets: Iterable[str]) -> None:
+        self.learned += secrets
+
     def _end(self, execution: Execution, state: str, reason: str) -> None:
         del self._under_way[execution.id]
         results = dict.fromkeys(execution.hosts, HostResult(state, "" if state == states.SUCCESSFUL else "broke"))
-        self._arrivals.put(ExecutionEnd(execution.id, results, {}, reason))
+        self._arrivals.put(ExecutionEnd(execution.id, results, self.outputs.get(execution.node, {}), reason))
 
 
 class House:
@@ -160,6 +167,18 @@ def test_nothing_starts_while_another_run_holds_the_bundle_s_lock(tmp_path: Path
     assert house.conduct() == states.SUCCESSFUL
     assert waited.is_set()
     assert other.take("pool:web") is None
+
+
+def test_a_secret_that_a_play_reports_is_hidden_from_then_on_and_never_written(tmp_path: Path) -> None:
+    login = replace(ITEM, outputs=(Output("version"), Output("token", secret=True)))
+    house = House(tmp_path, Graph([node("a", item=login)]))
+    house.plays.outputs["a"] = {"version": "2", "token": "s3cret-token"}
+    house.plays.promised = ("version", "token")
+    assert house.conduct() == states.SUCCESSFUL
+    assert house.plays.learned == ["s3cret-token"]
+    assert house.conductor.record.outputs == {"a": {"version": "2"}}
+    assert "s3cret" not in house.run.journal_path.read_text()
+    assert "s3cret" not in (house.run.path / "record.json").read_text()
 
 
 @pytest.mark.parametrize("way", ["signal", "inbox"])
