@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-PATTERN = r"^(0|[1-9][0-9]*)(s|m|h|d)$"
+PATTERN = r"^(0|[1-9][0-9]{0,8})(s|m|h|d)$"
+"""What a duration looks like, zero included."""
+ABOVE_ZERO = r"^[1-9][0-9]{0,8}(s|m|h|d)$"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _FORM = re.compile(PATTERN)
 
@@ -25,7 +27,7 @@ def render(seconds: float) -> str:
     """Seconds for people, the two largest units that matter: ``2m 5s``, ``0.4s``, ``3d 2h``."""
     if seconds < 10:
         return f"{seconds:.1f}s"
-    left = int(round(seconds))
+    left = round(seconds)
     parts = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)

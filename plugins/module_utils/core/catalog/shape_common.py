@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.vocabulary import (
     Anything,
     ByValue,
@@ -31,10 +32,8 @@ VARIABLE = Text(
     "pool",
 )
 VERSION = Text("a version of three numbers", r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$", (), "1.0.0")
-DURATION = Text("a duration: a whole number and a unit", r"^(0|[1-9][0-9]{0,8})(s|m|h|d)$", (), "10s, 5m, 2h or 3d")
-TIMEOUT = Text(
-    "a duration above zero: a whole number and a unit", r"^[1-9][0-9]{0,8}(s|m|h|d)$", (), "10s, 5m, 2h or 3d"
-)
+DURATION = Text("a duration: a whole number and a unit", durations.PATTERN, (), "10s, 5m, 2h or 3d")
+TIMEOUT = Text("a duration above zero: a whole number and a unit", durations.ABOVE_ZERO, (), "10s, 5m, 2h or 3d")
 TEXT = Text()
 PROSE = Text(blank=True)
 FQCN = Text(
