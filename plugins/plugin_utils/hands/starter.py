@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -75,12 +76,13 @@ class Supervised:
         try:
             self._process.stdin.write(line)
             self._process.stdin.flush()
-        except OSError:
-            return  # it is gone; what it said last is still to be read
+        except (OSError, ValueError):
+            return  # it is gone, or was let go; what it said last is still to be read
 
     def close(self) -> None:
         """Let go of the pipes and wait for the supervisor's end."""
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None and not stream.closed:
-                stream.close()
+            if stream is not None:
+                with contextlib.suppress(OSError):  # what was still to be said is said to nobody
+                    stream.close()
         self._process.wait()
