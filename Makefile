@@ -47,5 +47,5 @@ bench: setup ## Measure the engine and the overhead of a run
 	$(PYTHON) -m tests.bench
 
 clean: ## Remove what was made here (.venv, caches, build results)
-	rm -rf .venv .cache .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist tests/output ./*.egg-info ./*.tar.gz
+	rm -rf .venv .cache .demo .ansible .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist tests/output ./*.egg-info ./*.tar.gz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
