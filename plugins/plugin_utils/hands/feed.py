@@ -13,6 +13,7 @@ says meanwhile), ``refused`` (message), and last ``end`` (state, explanation, su
 from __future__ import annotations
 
 import json
+import os
 import queue
 import threading
 from collections.abc import Mapping
@@ -101,6 +102,24 @@ class Feed:
             except (OSError, ValueError):
                 # nobody reads any more; what matters is in the journal
                 self._stream = None
+
+
+class Lines:
+    """Lines from a pipe, read without Python's buffers: a thread blocked in those breaks the end of the process."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+
+    def next(self) -> Optional[str]:
+        """The next line without its end, or None at the end of the pipe."""
+        while b"\n" not in self._rest:
+            data = os.read(self._descriptor, 65536)
+            if not data:
+                return None
+            self._rest += data
+        line, _end, self._rest = self._rest.partition(b"\n")
+        return line.decode("utf-8", "replace")
 
 
 def parse(line: str) -> Mapping[str, Any]:

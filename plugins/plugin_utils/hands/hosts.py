@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import Unsafe
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import options as run_options
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.results import Events
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.unsafe_yaml import write_vars
@@ -65,22 +66,28 @@ def from_answers(
     return Resolved(dict(zip(patterns, lists, strict=False)), limit, explicit_localhost)
 
 
-def resolve(patterns: Sequence[str], options: RunOptions, secret_arguments: Sequence[str] = ()) -> Resolved:
-    """Resolve patterns by a play of its own. Raises HoldfastError with what Ansible said when that fails."""
+def resolve(
+    patterns: Sequence[str], options: RunOptions, folder: Path, secret_arguments: Sequence[str] = ()
+) -> Resolved:
+    """Resolve patterns by a play of its own, with its files in ``folder``.
+
+    Raises HoldfastError with what Ansible said when that fails.
+    """
     from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import PlayChild, prepare
 
     asked = patterns_to_ask(patterns, options)
-    cwd = options.cwd or os.getcwd()
+    if not asked and options.inventory and all("," in source for source in options.inventory):
+        named = {host for source in options.inventory for host in source.split(",")}
+        return Resolved({}, None, LOCALHOST in named)
+    path = folder / "patterns.yml"
+    write_vars(path, {"holdfast_patterns": [Unsafe(pattern) for pattern in asked]})
+    environment = {**run_options.child_environment(options), processes.RUN: f"hosts-{os.getpid()}"}
+    config = prepare(folder, PLAYBOOK, environment, options.cwd or os.getcwd())
+    chosen = RunOptions(inventory=options.inventory, vault_ids=options.vault_ids).arguments()
+    program = run_options.ansible_playbook()
+    config.command = [program, *chosen, *secret_arguments, "--extra-vars", f"@{path}", "--", PLAYBOOK]
     events = Events()
-    with tempfile.TemporaryDirectory(prefix="holdfast-hosts-") as folder:
-        path = Path(folder) / "patterns.yml"
-        write_vars(path, {"holdfast_patterns": [Unsafe(pattern) for pattern in asked]})
-        environment = run_options.child_environment(options)
-        config = prepare(Path(folder), PLAYBOOK, environment, cwd)
-        chosen = RunOptions(inventory=options.inventory, vault_ids=options.vault_ids).arguments()
-        program = run_options.ansible_playbook()
-        config.command = [program, *chosen, *secret_arguments, "--extra-vars", f"@{path}", "--", PLAYBOOK]
-        code = PlayChild(config, lambda _pid: None, events.take).run()
+    code = PlayChild(config, lambda _pid: None, events.take).run()
     found: dict[str, Any] = events.outputs(False)
     if code or events.stats is None:
         raise HoldfastError(f"the hosts of the inventory cannot be listed: {events.last_words()}")

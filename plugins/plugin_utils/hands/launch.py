@@ -94,6 +94,15 @@ class Launch:
         """The host patterns to resolve, but for localhost."""
         return tuple(one for one in host_patterns(self.bundle, self.context("", {})) if one != LOCALHOST)
 
+    def plays_playbooks(self) -> bool:
+        """True when an item is a whole playbook: to limit one to localhost, it must be known who that is."""
+        items = self.catalog.items.values()
+        undos = [
+            undo for item in items if item.compensation for undo in (item.compensation.action, item.compensation.verify)
+        ]
+        actions = [*(item.action for item in items), *undos]
+        return any(action is not None and action.kind == "playbook" for action in actions)
+
     def to_data(self) -> dict[str, Any]:
         """The launch document: plain data without any secret."""
         kept = {name: value for name, value in self.fields.items() if name not in self.secret_fields}

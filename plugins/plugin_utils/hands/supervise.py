@@ -13,8 +13,10 @@ import contextlib
 import gc
 import os
 import queue
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -39,7 +41,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import (
     processes,
     secrets_source,
 )
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, Order, parse
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, Lines, Order, parse
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launch import Launch
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import LaunchContext, Launcher
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Locks
@@ -62,7 +64,8 @@ class Canceled(HoldfastError):
 class Ears:
     """Hears the starter (a pipe) and signals, and passes on what they say."""
 
-    def __init__(self, stay: bool, who: str) -> None:
+    def __init__(self, lines: Lines, stay: bool, who: str) -> None:
+        self._lines = lines
         self.arrivals: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[Optional[Mapping[str, Any]]] = queue.SimpleQueue()
         self._stay = stay
@@ -79,7 +82,7 @@ class Ears:
         self.answers.put(None)
 
     def _listen(self) -> None:
-        for line in sys.stdin:
+        while (line := self._lines.next()) is not None:
             message = parse(line)
             if message.get("say") == "cancel":
                 self._cancel(CancelWanted(self._who))
@@ -99,12 +102,12 @@ class Ears:
 class Session:
     """One order being carried out."""
 
-    def __init__(self, order: Order, feed: Feed, watcher: Watcher) -> None:
+    def __init__(self, order: Order, lines: Lines, feed: Feed, watcher: Watcher) -> None:
         self.order = order
         self.feed = feed
         self.watcher = watcher
         self.who = order.requested_by or inbox.me()
-        self.ears = Ears(order.stay, self.who)
+        self.ears = Ears(lines, order.stay, self.who)
         self.store = RunsStore(home.store())
         self.secrets = RunSecrets.from_dict(order.secrets)
         self.named_secrets = secrets_source.read()
@@ -135,14 +138,21 @@ class Session:
             explicit = bool(answer["explicit_localhost"])
             resolved = hosts.from_answers(patterns, self.options, answer["hosts"], explicit)
         else:
-            folder = home.private_folder(home.home()) / f"secrets-{os.getpid()}"
-            files = SecretFiles(folder, replace(self.secrets, variables={}))
-            try:
-                resolved = hosts.resolve(patterns, self.options, files.arguments())
-            finally:
-                files.remove()
+            resolved = self._resolve(found, patterns)
         limit = None if resolved.limit is None else tuple(resolved.limit)
         return replace(found, hosts=resolved.hosts, limit=limit, explicit_localhost=resolved.explicit_localhost)
+
+    def _resolve(self, found: Launch, patterns: tuple[str, ...]) -> hosts.Resolved:
+        """Ask Ansible for the hosts of patterns, if anything depends on them."""
+        if not patterns and not self.options.limit and not found.plays_playbooks():
+            return hosts.Resolved({}, None, False)
+        folder = Path(tempfile.mkdtemp(prefix="holdfast-hosts-"))
+        self.watcher.watch(f"hosts-{os.getpid()}", folder)
+        try:
+            files = SecretFiles(folder / "secrets", replace(self.secrets, variables={}))
+            return hosts.resolve(patterns, self.options, folder, files.arguments())
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _check(self, found: Launch, graph: Graph) -> str:
         """Print the plan; with ``check_nodes`` play every node in check mode."""
@@ -294,7 +304,8 @@ def main() -> int:
     os.dup2(2, 1)  # nothing but the feed may write to the starter
     state = states.ERROR
     try:
-        state = Session(Order.from_line(sys.stdin.readline()), feed, watcher).carry_out()
+        lines = Lines(0)
+        state = Session(Order.from_line(lines.next() or ""), lines, feed, watcher).carry_out()
     except HoldfastError as error:
         feed.send("refused", message=str(error))
     except BaseException as error:
