@@ -68,6 +68,8 @@ attributes:
     description: Runs on the controlling side and connects to no host by itself.
 notes:
   - Needs C(ansible-runner) in the Python that runs Ansible.
+  - When a play is ended, a module that is under way on a remote host may still come to its end there. Services that a
+    play has started on this machine go on.
   - Use it with C(run_once), or on a single host, for it runs once for every host of the play otherwise.
 seealso:
   - module: holdfast.ops.approve

@@ -31,8 +31,8 @@ except ImportError as error:
         "ansible-runner is missing from the Python that runs Ansible; install it there: pip install ansible-runner"
     ) from error
 
-_DRAIN = 0.5
-"""Seconds to go on reading after the play has ended: something it left running may hold the pipe open."""
+_DRAIN = 500
+"""Milliseconds to go on reading after the play has ended: something it left running may hold the pipe open."""
 
 
 class PlayChild(Runner):  # type: ignore[misc]
@@ -73,9 +73,11 @@ class PlayChild(Runner):  # type: ignore[misc]
 def _pump(child: subprocess.Popen[bytes], source: int, output: Any) -> None:
     """Read a child's output until it ends, or until the child has ended and says no more."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    readable = select.poll()
+    readable.register(source, select.POLLIN | select.POLLHUP)
     while True:
         ended = child.poll() is not None
-        ready, _, _ = select.select([source], [], [], _DRAIN)
+        ready = readable.poll(_DRAIN)
         data = os.read(source, 65536) if ready else b""
         if data:
             output.write(decoder.decode(data))

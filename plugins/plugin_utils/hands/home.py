@@ -26,6 +26,9 @@ SPOOL = 0o3770
 """Permissions of folders: the owner's, the group's, and the group's with files that only their owners may remove."""
 
 
+_ODD = ",:\n"
+
+
 def home(environ: Optional[Mapping[str, str]] = None) -> Path:
     """The state folder of this person; not made here."""
     env = os.environ if environ is None else environ
@@ -37,12 +40,16 @@ def home(environ: Optional[Mapping[str, str]] = None) -> Path:
 
 
 def store(environ: Optional[Mapping[str, str]] = None) -> Path:
-    """The folder of records and locks; not made here. A controller's address is refused with a reason."""
+    """The folder of records and locks; not made here. Addresses, and paths Ansible cannot take, are refused."""
     env = os.environ if environ is None else environ
     named = env.get(STORE, "")
     if "://" in named:
         raise HoldfastError(f"{STORE}={named}: this Holdfast reads stores that are folders; name a folder")
-    return Path(named).expanduser().absolute() if named else home(env)
+    path = Path(named).expanduser().absolute() if named else home(env)
+    odd = sorted(set(str(path)) & set(_ODD))
+    if odd:
+        raise HoldfastError(f"{path}: Ansible cannot take files below a folder with {odd[0]!r} in its name as a limit")
+    return path
 
 
 def private_folder(path: Path) -> Path:

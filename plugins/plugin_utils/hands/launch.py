@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 import socket
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.survey import an
 from ansible_collections.holdfast.ops.plugins.module_utils.core.survey import spec as survey_spec
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.compile import compile_graph, host_patterns
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Graph
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import catalog_files, model_codec
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import catalog_files, inbox, model_codec
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions
 
 HIDDEN = "$encrypted$"
@@ -70,7 +69,7 @@ class Launch:
             "request": {"run": run_id, "requested_by": self.requested_by},
             "system": {
                 "controller": socket.gethostname(),
-                "user": getpass.getuser(),
+                "user": inbox.me(),
                 "python": platform.python_version(),
                 "platform": platform.system(),
             },

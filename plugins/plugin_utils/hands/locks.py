@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,10 +40,11 @@ class Holder:
     host: str = ""
 
     def render(self) -> str:
-        """For people: ``pool:web (run 20260105-..., pid 4711 on ctl1)``."""
+        """For people: ``pool:web (run 20260105-..., since 2026-01-05 13:45:02, process 4711 on ctl1)``."""
         if not self.run:
             return f"{self.name} (its holder did not say who it is)"
-        return f"{self.name} (run {self.run}, process {self.pid} on {self.host})"
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"{self.name} (run {self.run}, since {since}, process {self.pid} on {self.host})"
 
 
 def try_flock(descriptor: int, what: str) -> bool:

@@ -178,7 +178,7 @@ class SecretFiles:
     def _write(self, name: str, text: str) -> Path:
         path = home.private_folder(self.folder) / name
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         return path
 

@@ -309,12 +309,13 @@ def main() -> int:
     except HoldfastError as error:
         feed.send("refused", message=str(error))
     except BaseException as error:
+        # without a farewell the watcher ends whatever is left
         feed.send("refused", message=f"the supervisor broke: {type(error).__name__}: {error}")
-        raise
-    finally:
         feed.close()
-        with contextlib.suppress(OSError):
-            watcher.farewell()
+        raise
+    feed.close()
+    with contextlib.suppress(OSError):
+        watcher.farewell()
     return 0 if state == states.SUCCESSFUL else 1
 
 

@@ -47,7 +47,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Fee
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd, Heard
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Holder, Locks
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.progress import Progress
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, Run, StoreBroken
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, Run
 
 POLL = 0.25
 """Seconds between two looks into the inbox, or at a lock that another run holds."""
@@ -121,7 +121,10 @@ class Supervisor:
         self._next_record = 0.0
 
     def conduct(self, begun: list[Change]) -> None:
-        """Conduct the run to its end. Raises StoreBroken, with every child ended, when it cannot be written down."""
+        """Conduct the run to its end.
+
+        Raises StoreBroken when it cannot be written down. Whatever is raised, every child has been ended.
+        """
         try:
             self._changes += begun
             self._commit()
@@ -131,7 +134,7 @@ class Supervisor:
                 while not self.record.ended:
                     self._tick()
             self._write_record()
-        except StoreBroken:
+        except BaseException:
             self._end_everything()
             raise
         finally:

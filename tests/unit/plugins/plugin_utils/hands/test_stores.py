@@ -41,6 +41,9 @@ def test_home_and_store_follow_the_environment(tmp_path: Path) -> None:
     assert home.store({"HOLDFAST_HOME": str(tmp_path), "HOLDFAST_STORE": "/srv/h"}) == Path("/srv/h")
     with pytest.raises(HoldfastError, match="folders"):
         home.store({"HOLDFAST_STORE": "https://controller/api"})
+    for odd in ("/a,b", "/a:b"):
+        with pytest.raises(HoldfastError, match="as a limit"):
+            home.store({"HOLDFAST_STORE": odd})
 
 
 def test_every_folder_made_is_private(tmp_path: Path) -> None:

@@ -296,3 +296,18 @@ def test_a_journal_that_cannot_be_written_stops_everything(tmp_path: Path) -> No
     assert sorted(house.plays.started) == ["a", "b"]
     assert house.plays.ended == [("a", "cancel")]
     assert house.locks.held == frozenset()
+
+
+def test_whatever_breaks_ends_the_children(tmp_path: Path) -> None:
+    house = House(tmp_path, Graph([node("a")]), {"a": "never"})
+
+    def break_down(_event: Any, _now: float) -> list[Change]:
+        raise ZeroDivisionError
+
+    house.plays.on_start = lambda name: (
+        setattr(house.conductor, "apply", break_down),
+        house.arrivals.put(CancelWanted("bob")),
+    )
+    with pytest.raises(ZeroDivisionError):
+        house.conduct()
+    assert house.plays.ended == [("a", "cancel")]
