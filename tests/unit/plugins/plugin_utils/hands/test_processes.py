@@ -128,7 +128,10 @@ def test_the_watcher_ends_the_plays_of_a_killed_supervisor_only(
     secrets.mkdir()
     (secrets / "vault-0").write_text("s3cret")
     arguments = [sys.executable, "-c", SUPERVISOR, str(run_folder), str(tmp_path / "store")]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as supervisor:
+    environment = {**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    with subprocess.Popen(
+        arguments, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as supervisor:
         assert supervisor.stdout is not None
         assert supervisor.stdin is not None
         assert supervisor.stdout.readline() == "None\n"

@@ -195,7 +195,8 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         f"print(Locks(Path({str(tmp_path)!r}), 'dead', time.time).take('x'), flush=True)\n"
         "time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+    environment = {**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "None"
         mine = Locks(tmp_path, "alive", lambda: 0.0)
