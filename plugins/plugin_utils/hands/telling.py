@@ -9,6 +9,7 @@ of a refusal is found by asking a conductor made from the record what it thinks 
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 
@@ -76,7 +77,7 @@ def refusal(run: Run, record: Record, word: inbox.Word) -> str:
     kind = Approved if word.kind == "approve" else Denied
     event = kind(word.node, inbox.me(), batch_asked(record, word), word.reason)
     try:
-        Conductor(graph, record, launch.context(run.id, {})).apply(event, time.time())
+        Conductor(graph, copy.deepcopy(record), launch.context(run.id, {})).apply(event, time.time())
     except HoldfastError as error:
         return str(error)
     return ""

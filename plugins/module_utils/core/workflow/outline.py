@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog, Component
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.compile import edge
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 
 
 def outline(bundle: Bundle, catalog: Catalog) -> Graph:
@@ -51,7 +52,17 @@ def _node(component: Component, prefix: str, catalog: Catalog) -> Node:
     )
 
 
-def manual_minutes(graph: Graph, hosts: Optional[int] = None) -> float:
-    """The minutes a person needs for all nodes that are not on a failure path, once each (or once for each host)."""
-    nodes = [node for node in graph.nodes.values() if node.item is not None and not node.failure_path]
-    return sum(node.item.manual_minutes * (hosts or 1) for node in nodes if node.item is not None)
+def minutes_recovered(graph: Graph, record: Record) -> float:
+    """The minutes that a person would have needed by hand for what a run did: every host of every node that ended
+    well and was not undone. What was copied from an earlier run is that run's.
+    """
+    total = 0.0
+    for entry in record.executions.values():
+        node = graph.nodes.get(entry["node"])
+        if node is None or node.item is None or entry["action"] != DO or entry.get("copied"):
+            continue
+        results = entry.get("results") or {entry["state"]: entry["hosts"]}
+        undone = record.node(node.name).undo
+        hosts = [host for host in results.get(states.SUCCESSFUL, ()) if undone.get(host) != states.SUCCESSFUL]
+        total += node.item.manual_minutes * len(hosts)
+    return total

@@ -39,7 +39,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import 
     did_you_mean,
     render_path,
 )
-from ansible_collections.holdfast.ops.plugins.module_utils.core.survey import check_answers, fill_defaults, to_spec
+from ansible_collections.holdfast.ops.plugins.module_utils.core.survey import fill_defaults, launch_problems, to_spec
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.compile import compile_graph
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Graph
@@ -250,6 +250,7 @@ def _judge_refusal(expected: str, refusals: list[Problem]) -> list[Problem]:
 def launch_context(rehearsal: Rehearsal, bundle: Bundle) -> dict[str, Any]:
     """The scopes of a rehearsal's launch; questions without an answer have their defaults."""
     answers = fill_defaults(to_spec(bundle.fields), dict(rehearsal.given["fields"]))
+    answers = {field.name: answers.get(field.name, field.default) for field in bundle.fields}
     return {
         "fields": answers,
         "metadata": {"name": bundle.name, "version": bundle.version, "title": bundle.title},
@@ -261,13 +262,7 @@ def launch_context(rehearsal: Rehearsal, bundle: Bundle) -> dict[str, Any]:
 
 def _graph(rehearsal: Rehearsal, bundle: Bundle, catalog: Catalog, context: Mapping[str, Any]) -> Graph:
     """The graph of the launch; raises ProblemsFound with paths in the rehearsal's document."""
-    asked = {field.name for field in bundle.fields}
-    problems = [
-        Problem(("fields", name), f"{bundle.name} does not ask for '{name}'", did_you_mean(name, asked))
-        for name in rehearsal.given["fields"]
-        if name not in asked
-    ]
-    problems += [Problem(("fields",), text) for text in check_answers(to_spec(bundle.fields), context["fields"])]
+    problems = launch_problems(bundle.fields, rehearsal.given["fields"])
     if problems:
         raise ProblemsFound(problems)
     hosts: Mapping[str, list[str]] = {LOCALHOST: [LOCALHOST], **rehearsal.given["hosts"]}
