@@ -82,8 +82,8 @@ class Launches(Protocol):
 class Supervisor:
     """One run from its first decision to its end.
 
-    ``begun`` are changes made before (those of the launch itself); they are written with the first tick. ``first``
-    are events to apply once the run has its locks (interrupted work of a resumed run).
+    ``begun`` (see ``conduct``) are changes made before, those of the launch itself; they are written with the first
+    tick.
     """
 
     def __init__(
@@ -97,7 +97,6 @@ class Supervisor:
         arrivals: queue.SimpleQueue[Any],
         *,
         clock: Callable[[], float] = time.time,
-        first: Callable[[], list[Event]] = list,
     ) -> None:
         self.run = run
         self.conductor = conductor
@@ -108,7 +107,6 @@ class Supervisor:
         self._feed = feed
         self._arrivals = arrivals
         self._clock = clock
-        self._first = first
         self._progress = Progress(conductor.graph, conductor.record)
         self._changes: list[Change] = []
         self._launches: list[Execution] = []
@@ -117,6 +115,7 @@ class Supervisor:
         self._answers: list[tuple[inbox.Taken, str]] = []
         self._busy: dict[str, Holder] = {}
         self._told_busy: dict[str, str] = {}
+        self._asked_at = 0.0
         self._next_look = 0.0
         self._next_record = 0.0
 
@@ -128,11 +127,9 @@ class Supervisor:
         try:
             self._changes += begun
             self._commit()
-            if self._take_bundle_locks():
-                for event in self._first():
-                    self._apply(event)
-                while not self.record.ended:
-                    self._tick()
+            self._take_bundle_locks()
+            while not self.record.ended:
+                self._tick()
             self._write_record()
         except BaseException:
             self._end_everything()
@@ -155,7 +152,7 @@ class Supervisor:
 
     def _wait(self) -> list[Any]:
         """What has come in, after waiting for the first of it no longer than until something else is due."""
-        wakeup = self.conductor.next_wakeup()
+        wakeup = self.conductor.next_wakeup(self._clock())
         patience = max(0.0, self._next_look - self._clock())
         if wakeup is not None:
             patience = min(patience, max(0.0, wakeup - self._clock()))
@@ -231,11 +228,9 @@ class Supervisor:
         moved = True
         while moved and not self.record.ended:
             moved = False
-            now = self._clock()
-            for decision in self.conductor.decide(now, frozenset(self._busy)):
+            self._asked_at = self._clock()
+            for decision in self.conductor.decide(self._asked_at, frozenset(self._busy)):
                 moved = self._follow(decision) or moved
-                if isinstance(decision, (Ask, Expire)):
-                    break  # what was decided after it may no longer hold
         self._tell_busy()
 
     def _follow(self, decision: Any) -> bool:
@@ -325,24 +320,22 @@ class Supervisor:
 
     # --- the bundle's locks -------------------------------------------------------------------------------------
 
-    def _take_bundle_locks(self) -> bool:
-        """Take the bundle's locks before anything starts; False when the run was canceled meanwhile."""
+    def _take_bundle_locks(self) -> None:
+        """Take the bundle's locks before anything starts, or hear that the run shall not begin."""
         waiting = ""
-        while True:
+        while self.record.cancel is None:
             holder = self._locks.take_all(self.conductor.graph.locks)
             if holder is None:
                 self._apply(LocksHeld())
                 self._commit()
-                return True
+                return
             if holder.render() != waiting:
                 waiting = holder.render()
                 self._apply(LocksHeld(f"the lock {waiting}"))
                 self._commit()
             by = self._canceled_while_waiting()
             if by:
-                self._apply(Ended(states.CANCELED, f"canceled by {by} while it waited for the lock {waiting}"))
-                self._commit()
-                return False
+                self._apply(CancelAsked(by))
 
     def _canceled_while_waiting(self) -> str:
         for arrival in self._wait():
