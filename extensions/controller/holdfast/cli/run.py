@@ -177,12 +177,13 @@ def conclude(result: Result) -> int:
         return screen.INTERRUPTED if result.interrupts and not good else 0 if good else screen.WENT_WRONG
     if result.interrupts and result.run is not None:
         say(f"run {result.run.id} was ended hard: nothing was undone, what ran is lost", style="red")
-        say(f"  next: holdfast run --resume {result.run.id}")
+        say(f"  to resume: holdfast run --resume {result.run.id}")
         return screen.INTERRUPTED
     for line in result.refused.splitlines() or ["the supervisor said nothing"]:
         say(Text.assemble(("error: ", "bold red"), screen.plain(line)), stderr=True)
     if result.run is not None:
-        say(f"  the record: {result.run.path}", stderr=True)
+        say(f"  to resume: holdfast run --resume {result.run.id}", stderr=True)
+        say(f"  record: {result.run.path}", stderr=True)
     if result.interrupts:
         return screen.INTERRUPTED
     return screen.WRONG_INPUT if result.run is None else screen.WENT_WRONG

@@ -100,7 +100,7 @@ class RunReport:
     def _tail(self) -> None:
         if self.orphaned:
             say("  nobody supervises this run any more; what ran is lost")
-            say(f"  next: holdfast run --resume {self.run.id}")
+            say(f"  to resume: holdfast run --resume {self.run.id}")
         elif not self.record.ended:
             say("  it is under way; cancel it with: " + f"holdfast runs cancel {self.run.id}")
         elif self.record.state != states.SUCCESSFUL and not self.record.run.get("resumed_by"):
