@@ -188,3 +188,8 @@ def played(record: Record) -> list[tuple[str, str]]:
 def left_over(run: Run) -> list[processes.Process]:
     """Processes of a run's plays that still live."""
     return [process for process in processes.find(run.id, run.path) if process.of_play]
+
+
+def outputs_of(record: Record, node: str) -> dict[str, Any]:
+    """What a node reported, over all its batches."""
+    return {name: value for batch in record.outputs[node].values() for name, value in batch.items()}

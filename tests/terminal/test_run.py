@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 
-from .conftest import House, left_over, played
+from .conftest import House, left_over, outputs_of, played
 
 ROLL = """
 before: {item: say, hosts: web}
@@ -68,7 +68,7 @@ def test_text_from_a_host_stays_text_two_nodes_later(house: House) -> None:
     )
     done = house.launch(name, text=TEMPLATE)
     assert done.returncode == 0, done.stdout
-    assert house.record().outputs["three"] == {"stdout": TEMPLATE}
+    assert outputs_of(house.record(), "three") == {"stdout": TEMPLATE}
     everything = "".join(path.read_text() for path in house.the_run().path.rglob("*") if path.is_file())
     assert "uid=" not in everything + done.stdout
 
@@ -81,7 +81,7 @@ def test_answers_given_to_the_action_are_templates_of_its_author(house: House) -
     play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, told]}]))
     done = house.ansible(playbook=str(play))
     assert done.returncode == 0, done.stdout
-    assert house.record().outputs["one"] == {"stdout": "ab"}
+    assert outputs_of(house.record(), "one") == {"stdout": "ab"}
     run = house.the_run()
     assert f"it ended successful as {run.id} in {run.path}" in done.stdout
 
@@ -221,7 +221,7 @@ def test_options_of_the_command_line_reach_the_plays(house: House) -> None:
         "-e", "ansible_user=somebody", "-e", "other=not passed on",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
-    assert house.record().outputs["one"]["seen"] == "3 ['mine'] from the vault somebody 1 False"
+    assert outputs_of(house.record(), "one")["seen"] == "3 ['mine'] from the vault somebody 1 False"
     assert "one | " in done.stdout
 
 

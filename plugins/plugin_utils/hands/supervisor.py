@@ -152,7 +152,7 @@ class Supervisor:
 
     def _wait(self) -> list[Any]:
         """What has come in, after waiting for the first of it no longer than until something else is due."""
-        wakeup = self.conductor.next_wakeup(self._clock())
+        wakeup = self.conductor.next_wakeup(self._asked_at)
         patience = max(0.0, self._next_look - self._clock())
         if wakeup is not None:
             patience = min(patience, max(0.0, wakeup - self._clock()))
