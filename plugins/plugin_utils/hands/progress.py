@@ -134,6 +134,7 @@ def summary(graph: Graph, record: Record) -> list[str]:
     lines += [f"  undone: {name} on {hosts_text(hosts)}" for name, hosts in undone.items()]
     for name, reasons in outcome.not_undone(record).items():
         lines += [f"  NOT undone: {name} on {host}: {why}" for host, why in reasons.items()]
+    lines += [f"  NOT undone: {name} was done by hand; take it back by hand" for name in outcome.by_hand(graph, record)]
     if record.state != states.SUCCESSFUL:
         for name, hosts in outcome.not_reached(graph, record).items():
             lines.append(f"  not touched: {name} never began on {hosts_text(hosts)}")
@@ -150,7 +151,7 @@ def _failures(record: Record) -> Iterator[str]:
     """Each node that failed, with its hosts together when they said the same."""
     told: dict[tuple[str, str, str], list[str]] = {}
     for one in outcome.failures(record):
-        told.setdefault((one.node, one.state, one.message), []).append(one.host)
+        told.setdefault((one.name, one.state, one.message), []).append(one.host)
     for (node, state, message), hosts in told.items():
         where = f" on {hosts_text(hosts)}" if any(hosts) else ""
         yield f"  {node} {state}{where}{': ' + message if message else ''}"

@@ -70,16 +70,28 @@ def read_json(path: Path) -> Any:
 
 
 def read_changes(path: Path, start: int = 0) -> Iterator[Change]:
-    """The changes of a journal from a byte on; a last line that was torn by a crash is left out."""
+    """The changes of a journal from a byte on; an event that a crash tore is left out with all its changes."""
+    for changes, _end in _events(path, start):
+        yield from changes
+
+
+def _events(path: Path, start: int = 0) -> Iterator[tuple[list[Change], int]]:
+    """The changes of one event after the other, each with the byte at which its last line ends."""
+    waiting: list[Change] = []
+    end = start
     with open(path, "rb") as file:
         file.seek(start)
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
+            end += len(line)
             try:
-                yield json.loads(line)
+                waiting.append(json.loads(line))
             except ValueError as error:
                 raise HoldfastError(f"{path}: line {number} after byte {start} is no change: {error}") from error
+            if waiting[-1].get("last"):
+                yield waiting, end
+                waiting = []
 
 
 class Journal:
@@ -89,29 +101,26 @@ class Journal:
         self.path = path
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self.size = self._drop_torn_line()
+            self.size = self._drop_torn_event()
         except OSError as error:
             raise StoreBroken(f"cannot open the journal {path}: {error.strerror}") from error
 
-    def _drop_torn_line(self) -> int:
+    def _drop_torn_event(self) -> int:
         size = os.fstat(self._file).st_size
-        end = size
-        while end:
-            start = max(0, end - 65536)
-            found = os.pread(self._file, end - start, start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
+        end = 0
+        if size:
+            for _changes, after in _events(self.path):
+                end = after
         if end < size:
             os.ftruncate(self._file, end)
         return end
 
     def append(self, changes: Sequence[Change]) -> None:
-        """Add changes, in one write and one sync; after a StoreBroken the journal is no longer to be trusted."""
+        """Add whole events, in one write and one sync; after a StoreBroken the journal is no longer to be trusted."""
         if not changes:
             return
-        text = "".join(json.dumps(change, separators=(",", ":"), ensure_ascii=False) + "\n" for change in changes)
+        marked = [*changes[:-1], {**changes[-1], "last": True}]
+        text = "".join(json.dumps(change, separators=(",", ":"), ensure_ascii=False) + "\n" for change in marked)
         data = text.encode("utf-8", "surrogatepass")
         try:
             left = memoryview(data)

@@ -27,9 +27,9 @@ from typing import Any, Optional
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import outcome, plan, resume, states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import outcome, plan, resume, states, views
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change, Event
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import (
@@ -116,7 +116,7 @@ class Session:
     def carry_out(self) -> str:
         """Carry the order out; returns the state of the run, or ``successful`` for a plan."""
         if self.order.resume:
-            return self._resume()
+            return self._check_resume() if self.order.check else self._resume()
         found = launch.prepare(self.order.workflow, self.order.fields, self.order.catalog, self.who, self.options)
         found = self._with_hosts(replace(found, environment=self.order.environment))
         graph = found.graph("", self.named_secrets)
@@ -126,7 +126,8 @@ class Session:
         context = found.context(run.id, self.named_secrets)
         conductor = Conductor(found.graph(run.id, self.named_secrets), Record(), context)
         changes = conductor.begin(time.time(), {"id": run.id, "requested_by": self.who})
-        return self._conduct(run, found, conductor, changes, list)
+        _write_down(run, changes)
+        return self._conduct(run, found, conductor, changes)
 
     # --- preparing ----------------------------------------------------------------------------------------------
 
@@ -190,17 +191,17 @@ class Session:
 
     # --- conducting ---------------------------------------------------------------------------------------------
 
-    def _conduct(self, run: Run, found: Launch, conductor: Conductor, changes: list[Change], first: Any) -> str:
+    def _conduct(self, run: Run, found: Launch, conductor: Conductor, begun: list[Change]) -> str:
+        """Conduct a run, whose first changes have been written down, to its end; returns its state."""
         self.feed.send("accepted", run=run.id, path=str(run.path))
+        self.feed.send("changes", changes=begun)
         self.feed.line(f"{conductor.graph.name}: run {run.id} ({run.path})")
         files = SecretFiles(run.path / "secrets", self.secrets)
         journal = Journal(run.journal_path)
         locks = Locks(self.store.store, run.id, time.time, self.watcher.hold)
         try:
             launcher = self.launcher(run.id, run.path, found, files)
-            Supervisor(run, conductor, journal, launcher, locks, self.feed, self.ears.arrivals, first=first).conduct(
-                changes
-            )
+            Supervisor(run, conductor, journal, launcher, locks, self.feed, self.ears.arrivals).conduct([])
         except StoreBroken as error:
             self._say_broken(run, error)
             return states.ERROR
@@ -240,22 +241,43 @@ class Session:
             graph = found.graph(run.id, self.named_secrets)
             changes = resume.resume(graph, record, time.time(), {"id": run.id, "requested_by": self.who})
             conductor = Conductor(graph, Record.replay(changes), found.context(run.id, self.named_secrets))
-            journal = Journal(old.journal_path)
-            journal.append([{"at": time.time(), "type": "run", "resumed_by": run.id}])
-            journal.close()
+            _write_down(run, changes)
+            # only now: a crash in between leaves a run that can be resumed, and never two that both can
+            _write_down(old, [{"at": time.time(), "type": "run", "resumed_by": run.id, "last": True}])
         finally:
             old.unlock()
+        return self._conduct(run, found, conductor, changes)
 
-        def first() -> list[Event]:
-            return list(resume.interrupted(conductor, record))
+    def _resumed_as(self, old: Run, record: Record) -> str:
+        """The run that goes on from this one, also when a crash kept that from being written down; "" for none."""
+        known = record.run.get("resumed_by")
+        if known:
+            return str(known)
+        for run_id in [run_id for run_id in self.store.ids() if run_id > old.id]:
+            later = self.store.get(run_id)
+            with contextlib.suppress(HoldfastError):
+                if later.launch().get("resumed_from") == old.id and later.record().run["id"]:
+                    return run_id
+        return ""
 
-        return self._conduct(run, found, conductor, changes, first)
+    def _check_resume(self) -> str:
+        """Show what a resume would go on from, and change nothing."""
+        old = self.store.get(self.order.resume)
+        record, graph = old.record(), Launch.from_data(old.launch()).graph(old.id, self.named_secrets)
+        self.feed.line(f"run {old.id} is {old.state(record)}; a resume goes on from here:")
+        for line in views.text(graph, record):
+            self.feed.line(f"  {line}")
+        self.feed.send("end", state=states.SUCCESSFUL, explanation="", run="", path="", summary=[], next="", check=True)
+        return states.SUCCESSFUL
 
     def _closed(self, old: Run) -> Record:
         """The record of the old run, closed; what a killed supervisor left behind is ended and told."""
         record = old.record()
-        if record.run.get("resumed_by"):
-            later = record.run["resumed_by"]
+        if not record.run["id"]:
+            before = old.launch().get("resumed_from")
+            raise HoldfastError(f"run {old.id} never began; {f'resume run {before}' if before else 'launch it again'}")
+        later = self._resumed_as(old, record)
+        if later:
             raise HoldfastError(f"run {old.id} was resumed as run {later}; resume that one")
         if record.state == states.SUCCESSFUL:
             raise HoldfastError(f"run {old.id} succeeded; there is nothing to resume")
@@ -266,14 +288,12 @@ class Session:
             who = ", ".join(process.render() for process in left.stubborn)
             raise HoldfastError(f"processes of run {old.id} are still at work and would not end: {who}; end them first")
         clean(old.path)
-        journal = Journal(old.journal_path)
         changes = resume.close_killed(record, time.time())
-        journal.append(changes)
+        size = _write_down(old, changes)
         if changes:
-            old.write_record(record, journal.size)
+            old.write_record(record, size)
             for execution in [entry["id"] for entry in record.executions.values() if entry["state"] == states.LOST]:
                 self.feed.line(f"  lost: {execution}")
-        journal.close()
         return record
 
     def _launch_again(self, old: Run) -> Launch:
@@ -287,6 +307,14 @@ class Session:
             raise HoldfastError(f"a resumed run keeps its answers; {', '.join(unknown)} cannot be given again")
         fields = {**found.fields, **self.order.fields}
         return replace(found, fields=fields, options=self.options.over(found.options), requested_by=self.who)
+
+
+def _write_down(run: Run, changes: list[Change]) -> int:
+    """Add changes to a run's journal from outside its supervisor's loop; returns the journal's size."""
+    journal = Journal(run.journal_path)
+    journal.append(changes)
+    journal.close()
+    return journal.size
 
 
 def quiet_collector() -> None:

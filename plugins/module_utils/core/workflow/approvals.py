@@ -43,13 +43,18 @@ def at_timeout(node: Node) -> tuple[str, str]:
 
 
 def _approvers(record: Record, name: str, batch: int) -> list[str]:
-    votes = record.node(name).votes
+    votes = record.seen(name).votes
     return [vote["by"] for vote in votes if vote["batch"] == batch and vote["verdict"] == "approved"]
+
+
+def askers(record: Record) -> list[str]:
+    """Everybody who asked for this run, or for one that it goes on from."""
+    return [*record.run.get("asked_before", ()), str(record.run.get("requested_by", ""))]
 
 
 def may_vote(node: Node, record: Record, by: str, batch: int) -> None:
     """Raise HoldfastError when ``by`` may not approve: asked for the run under four eyes, or approved before."""
-    if policy(node).four_eyes and by == record.run.get("requested_by"):
+    if policy(node).four_eyes and by in askers(record):
         raise HoldfastError(f"'{node.name}' needs four eyes: {by} asked for this run and may not approve it")
     if by in _approvers(record, node.name, batch):
         raise HoldfastError(f"{by} has approved '{node.name}' before; it still waits for somebody else")

@@ -13,14 +13,19 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import approvals, outcome, states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import (
+    agenda,
+    approvals,
+    attempts,
+    outcome,
+    states,
+)
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
     DO,
     UNDO,
     Approved,
     Ask,
     Asked,
-    Cancel,
     CancelAsked,
     Change,
     Decision,
@@ -33,7 +38,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     HostResult,
     LocksHeld,
     Lost,
-    Start,
     Started,
     TimedOut,
 )
@@ -42,12 +46,14 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph i
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import (
     check_outputs,
     condition_scopes,
+    declared_names,
     secret_names,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live import Lane, Live
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED, Record
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rollbacks import ROLLBACK, Rollbacks
 
+_RESULTS = states.ENDED - {states.SKIPPED}
 NOT_REPORTED = "the play did not report on this host"
 
 
@@ -69,13 +75,24 @@ class Conductor:
         if record.state == states.RUNNING:
             self._open()
 
-    def _scopes_of(self, node: Node) -> Mapping[str, Any]:
-        return condition_scopes(self.graph, self.record, node, self.context)
+    def _scopes_of(self, node: Node, batch: int) -> Mapping[str, Any]:
+        return condition_scopes(self.graph, self.record, node, batch, self.context)
 
     def _open(self) -> None:
         """Open the graph, passing on every end that the record holds already."""
         self.gates.open([node.name for node in self.graph.top_level()], 0)
+        self._judge_interrupted()
         self._settle()
+
+    def _judge_interrupted(self) -> None:
+        """Work that the end of an earlier supervisor interrupted, and that is not done again, has failed."""
+        for name, lanes in list(self.live.lanes.items()):
+            for lane in list(lanes.values()):
+                lost = [host for host in lane.hosts if lane.record.why.get(host) == INTERRUPTED]
+                lost = [host for host in lost if lane.record.hosts.get(host) == states.LOST]
+                if lost:
+                    first = HostResult(states.LOST, INTERRUPTED)
+                    self.rollbacks.hosts_failed(lane, lost, because(name, lost, {lost[0]: first}))
 
     def _settle(self) -> None:
         self.gates.settle()
@@ -87,84 +104,31 @@ class Conductor:
     def decide(self, now: float, held: frozenset[str] = frozenset()) -> list[Decision]:
         """What may be done now, in order. ``held`` names locks that other runs hold at the moment.
 
+        All of it may be applied, one after the other, before the next question.
+
         Pure: asked again without an event between, it says the same (later times may add timeouts and retries).
         """
         if self.record.state != states.RUNNING:
-            return []
-        decisions: list[Decision] = self._ends_due(now)
+            canceled = self.record.cancel is not None and not self.record.ended
+            return [Finish(*outcome.of(self.graph, self.record))] if canceled else []
+        decisions: list[Decision] = [*agenda.ends_due(self.live, now)]
+        expired = approvals.expired(self.live.asked, now)
+        if expired:
+            return [*decisions, expired[0]]  # what follows from it may change everything else
         for name, batch in sorted(self.live.to_ask, key=lambda ask: (self.graph.nodes[ask[0]].index, ask[1])):
             if not self._held_back(name):
                 decisions.append(Ask(name, batch))
-        decisions += approvals.expired(self.live.asked, now)
         slots = self.graph.max_parallel - len(self.live.running)
-        starts = self._starts(now, held, slots) if slots > 0 else []
-        decisions += starts
+        if slots > 0:
+            decisions += agenda.starts(self.live, self.rollbacks, now, held, slots)
         if not decisions and self._idle():
             state, explanation = outcome.of(self.graph, self.record)
             decisions.append(Finish(state, explanation))
         return decisions
 
-    def _ends_due(self, now: float) -> list[Decision]:
-        found: list[Decision] = []
-        cancel = self.record.cancel
-        for key, execution in self.live.running.items():
-            if cancel is not None and (execution.action == DO or not cancel["rollback"]):
-                found.append(Cancel(key, "cancel"))
-            elif execution.timeout is not None and now >= self._deadline(execution):
-                found.append(Cancel(key, "timeout"))
-        return found
-
-    def _deadline(self, execution: Execution) -> float:
-        started: float = self.record.executions[execution.id]["started"]
-        return started + (execution.timeout or 0.0)
-
     def _held_back(self, name: str) -> bool:
         """Failure paths wait until a rollback of the whole run is over, so that they can tell how it went."""
         return self.rollbacks.of_run() is not None and not self.graph.nodes[name].rollout
-
-    def _starts(self, now: float, held: frozenset[str], slots: int) -> list[Decision]:
-        found: list[Decision] = []
-        taken = set(self.live.locked)
-        taken.update(held)
-        for execution in self._candidates(now):
-            locks = self.graph.nodes[execution.node].locks
-            if locks:
-                if not taken.isdisjoint(locks):
-                    continue
-                taken.update(locks)
-            found.append(Start(execution, locks))
-            if len(found) == slots:
-                break
-        return found
-
-    def _candidates(self, now: float) -> Any:
-        """Everything that could start, the most urgent first: undo, attempts that are due, then the ready."""
-        run = self.record.run["id"]
-        for _number, plan in sorted(self.rollbacks.plans.items()):
-            yield from plan.starts()
-        for entry in self.record.retries.values():
-            if entry["due"] <= now:
-                key = f"{run}/{entry['node']}/{entry['slice']}/{entry['action']}/{entry['attempt']}"
-                timeout = self.graph.nodes[entry["node"]].timeout
-                yield Execution(
-                    key,
-                    entry["node"],
-                    entry["slice"],
-                    entry["batch"],
-                    entry["action"],
-                    entry["attempt"],
-                    tuple(entry["hosts"]),
-                    timeout,
-                )
-        if len(self.live.ready) == 0 or self.rollbacks.of_run():
-            return
-        for lane, hosts in self.live.ready:
-            node = lane.node
-            slice_ = str(lane.batch + 1)
-            if lane.host_gates is not None:
-                slice_ = f"{slice_}.{lane.record.slices.get(lane.batch, 0) + 1}"
-            key = f"{run}/{node.name}/{slice_}/do/1"
-            yield Execution(key, node.name, slice_, lane.batch, DO, 1, hosts, node.timeout)
 
     def _idle(self) -> bool:
         live = self.live
@@ -177,12 +141,15 @@ class Conductor:
             or self.rollbacks.entries()
         )
 
-    def next_wakeup(self) -> Optional[float]:
-        """The next time (seconds since the epoch) at which ``decide`` may say something new by itself, or None."""
-        times = [self._deadline(e) for e in self.live.running.values() if e.timeout is not None]
+    def next_wakeup(self, now: float) -> Optional[float]:
+        """The next time after ``now`` at which ``decide`` may say something new by itself, or None.
+
+        What is due already waits for something else (a slot, a lock, an end) and needs no clock.
+        """
+        times = [agenda.deadline(self.live, e) for e in self.live.running.values() if e.timeout is not None]
         times += [entry["due"] for entry in self.record.retries.values()]
         times += [deadline for deadline in self.live.asked.values() if deadline is not None]
-        return min(times) if times else None
+        return min((time for time in times if time > now), default=None)
 
     # --- told ---------------------------------------------------------------------------------------------------
 
@@ -239,6 +206,9 @@ class Conductor:
 
     def _finished(self, event: Finished) -> None:
         execution = self._running(event.execution_id)
+        unknown = {result.state for result in event.results.values()} - _RESULTS
+        if unknown:
+            raise HoldfastError(f"an execution cannot end as {', '.join(sorted(unknown))}")
         missing = HostResult(states.ERROR, NOT_REPORTED)
         results = {host: event.results.get(host, missing) for host in execution.hosts}
         if execution.action == DO and event.outputs:
@@ -247,18 +217,24 @@ class Conductor:
                 broken = HostResult(states.ERROR, wrong)
                 results = {host: one if one.state in states.BAD else broken for host, one in results.items()}
             else:
-                self._keep_outputs(execution.node, event.outputs)
+                self._keep_outputs(execution, event.outputs)
         self._end(execution, results)
 
-    def _keep_outputs(self, name: str, outputs: Mapping[str, Any]) -> None:
-        """What a node reported goes into the record; what it declares secret stays in memory."""
-        secret = secret_names(self.graph.nodes[name])
-        shown = {key: value for key, value in outputs.items() if key not in secret}
+    def _keep_outputs(self, execution: Execution, outputs: Mapping[str, Any]) -> None:
+        """What a node reported goes into the record; what it declares secret stays in memory.
+
+        Where an item declares secrets, what it does not declare is dropped: it may be a secret under a wrong name.
+        """
+        node = self.graph.nodes[execution.node]
+        secret = secret_names(node)
+        known = declared_names(node) if secret else frozenset(outputs)
+        shown = {key: value for key, value in outputs.items() if key in known and key not in secret}
         if shown:
-            self.live.emit("outputs", node=name, outputs=shown)
-        if len(shown) < len(outputs):
-            kept = self.record.secret_outputs.setdefault(name, {})
-            kept.update({key: value for key, value in outputs.items() if key in secret})
+            self.live.emit("outputs", node=node.name, batch=execution.batch, outputs=shown)
+        hidden = {key: value for key, value in outputs.items() if key in secret}
+        if hidden:
+            by_batch = self.record.secret_outputs.setdefault(node.name, {})
+            by_batch.setdefault(str(execution.batch), {}).update(hidden)
 
     def _lost(self, event: Lost) -> None:
         execution = self._running(event.execution_id)
@@ -276,7 +252,7 @@ class Conductor:
 
     def _end(self, execution: Execution, results: Mapping[str, HostResult]) -> None:
         bad = [host for host, result in results.items() if result.state in states.BAD]
-        again = self._retry_hosts(execution, results, bad)
+        again = attempts.hosts_again(self.live, execution, results, bad, self.rollbacks.run_is_over())
         self._write_end(execution, results, again)
         self.live.note_ended(execution.id)
         if again:
@@ -296,25 +272,6 @@ class Conductor:
         if final_bad:
             self.rollbacks.hosts_failed(lane, final_bad, because(execution.node, final_bad, results))
         self.gates.hosts_ended(lane, ended)
-
-    def _retry_hosts(self, execution: Execution, results: Mapping[str, HostResult], bad: list[str]) -> list[str]:
-        """The hosts that get another attempt: by the node's policy, and only while the run still wants it."""
-        node = self.graph.nodes[execution.node]
-        cancel = self.record.cancel
-        if not bad or execution.attempt > node.retries.count:
-            return []
-        if cancel is not None and (execution.action == DO or not cancel["rollback"]):
-            return []
-        if execution.action == DO and (self.rollbacks.run_is_over() or self._batch_breached(node, execution.batch)):
-            return []
-        if node.on_lost == "fail" and any(results[host].state == states.LOST for host in bad):
-            return []
-        if node.retries.only == "all" and execution.action == DO:
-            return list(execution.hosts)
-        return bad
-
-    def _batch_breached(self, node: Node, batch: int) -> bool:
-        return bool(node.rollout) and batch in self.record.node(node.rollout).breached
 
     def _write_end(self, execution: Execution, results: Mapping[str, HostResult], again: list[str]) -> None:
         by_state: dict[str, list[str]] = {}
@@ -361,8 +318,9 @@ class Conductor:
         node = self.graph.nodes.get(name)
         if node is None or node.kind not in ("approval", "manual"):
             raise HoldfastError(f"'{name}' is no approval of this run")
-        if self.record.node(name).batches.get(batch) != states.WAITING:
-            raise HoldfastError(f"'{name}' does not wait for approval; it was decided, or has not been reached")
+        if self.record.seen(name).batches.get(batch) != states.WAITING:
+            where = f" in batch {batch + 1}" if node.rollout else ""
+            raise HoldfastError(f"'{name}' does not wait for approval{where}: it was decided, or was not reached")
         return self.live.lane(name, batch)
 
     def _approved(self, event: Approved) -> None:

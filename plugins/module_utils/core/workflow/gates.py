@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Callable
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -30,7 +31,7 @@ OUTSIDE_LIMIT = "no host within the limit"
 class Gates:
     """Carries ends along the edges.
 
-    ``scopes_of(node)`` gives the values a condition may use; ``lane_closed(lane)`` is called when every host of a
+    ``scopes_of(node, batch)`` gives what a condition may use; ``lane_closed(lane)`` is called when every host of a
     lane inside a rollout has ended, ``unhandled(lane, hosts)`` when hosts ended badly without a start (a condition
     in error).
     """
@@ -38,7 +39,7 @@ class Gates:
     def __init__(
         self,
         live: Live,
-        scopes_of: Callable[[Node], Mapping[str, Any]],
+        scopes_of: Callable[[Node, int], Mapping[str, Any]],
         lane_closed: Callable[[Lane], None],
         unhandled: Callable[[Lane, list[str]], None],
     ) -> None:
@@ -70,16 +71,17 @@ class Gates:
             elif not lane.hosts:
                 self._reopen(lane)
             if not lane.node.parents:
-                self._passed(lane, lane.hosts)
+                # Later, for what it sets off must not meet lanes whose ends were not counted yet.
+                self.queue.append(partial(self._passed, lane, lane.hosts))
 
     def _reopen(self, lane: Lane) -> None:
         """A lane without hosts may have begun or ended before."""
         state = lane.record.batches.get(lane.batch)
         if state in states.ENDED:
-            self.queue.append(lambda: self._close(lane))
+            self.queue.append(partial(self._close, lane))
         elif state == states.RUNNING and lane.node.kind == "rollout":
-            current = max(lane.record.lanes)
-            if lane.record.lanes[current] == states.RUNNING:
+            current = max(lane.record.lanes, default=-1)
+            if lane.record.lanes.get(current) == states.RUNNING:
                 self.open(lane.node.inner, current)
 
     # --- ends ---------------------------------------------------------------------------------------------------
@@ -89,9 +91,9 @@ class Gates:
         ended = list(hosts)
         lane.left -= len(ended)
         if lane.host_gates is not None:
-            self.queue.append(lambda: self._tell_hosts(lane, ended))
+            self.queue.append(partial(self._tell_hosts, lane, ended))
         if lane.left == 0:
-            self.queue.append(lambda: self._close(lane))
+            self.queue.append(partial(self._close, lane))
 
     def _tell_hosts(self, lane: Lane, ended: list[str]) -> None:
         """In per-host flow: tell the same hosts in the children."""
@@ -136,7 +138,7 @@ class Gates:
         self.live.emit("batch", node=lane.node.name, batch=lane.batch, state=state, **facts)
         if not lane.hosts:
             self.live.asked.pop((lane.node.name, lane.batch), None)
-        self.queue.append(lambda: self.pass_on(lane, states.SUCCESSFUL if vacuous else state))
+        self.queue.append(partial(self.pass_on, lane, states.SUCCESSFUL if vacuous else state))
 
     def pass_on(self, lane: Lane, state: str) -> None:
         """Tell the children of a lane how it ended (``successful`` for one that had nothing to do)."""
@@ -203,18 +205,19 @@ class Gates:
     def _condition(self, lane: Lane, hosts: list[str]) -> bool:
         """True when the node's condition holds; else its hosts are skipped, or in error when it cannot be judged."""
         node = lane.node
-        if not node.when or lane.batch in lane.record.conditions:
+        if not node.when:
             return True
-        try:
-            true = conditions.evaluate(node.when, self.scopes_of(node))
-        except HoldfastError as error:
-            self._in_error(lane, hosts, f"when: {error}")
-            return False
-        if true:
-            self.live.emit("condition", node=node.name, batch=lane.batch)
-        else:
+        true = lane.record.conditions.get(lane.batch)
+        if true is None:
+            try:
+                true = conditions.evaluate(node.when, self.scopes_of(node, lane.batch))
+            except HoldfastError as error:
+                self._in_error(lane, hosts, f"when: {error}")
+                return False
+            self.live.emit("condition", node=node.name, batch=lane.batch, value=true)
+        if not true:
             self.skip(lane, hosts, f"when: {node.when} is false")
-        return bool(true)
+        return true
 
     def _in_error(self, lane: Lane, hosts: list[str], why: str) -> None:
         if lane.hosts:

@@ -135,10 +135,13 @@ class Graph:
             for edge in node.parents:
                 parent = self.nodes[edge.parent]
                 children[edge.parent].setdefault(node.name, []).append(edge.states)
-                parent.handled = parent.handled or (not edge.observes and bool(edge.states & states.BAD))
-            node.failure_path = any(e.on_failure_only or self.nodes[e.parent].failure_path for e in node.parents)
+                parent.handled = parent.handled or _handles(edge, node)
+            ways = [e.on_failure_only or self.nodes[e.parent].failure_path for e in node.parents]
+            node.failure_path = bool(ways) and (all(ways) if node.join == "any" else any(ways))
         for name, links in children.items():
             self.nodes[name].children = tuple((child, tuple(wanted)) for child, wanted in links.items())
+        for node in self.nodes.values():
+            node.inner = tuple(sorted(node.inner, key=lambda inner: self.nodes[inner].index))
 
     def top_level(self) -> list[Node]:
         """The nodes of the bundle itself, without those inside rollouts, in topological order."""
@@ -148,9 +151,15 @@ class Graph:
         """The nodes inside a rollout, in topological order."""
         return [self.nodes[name] for name in self.nodes[rollout].inner]
 
-    def item_hosts(self) -> set[str]:
-        """Every host that some node runs on."""
-        return {host for node in self.nodes.values() if node.runs_on_hosts for host in node.hosts}
+
+def _handles(edge: Edge, child: Node) -> bool:
+    """True when a bad end of the parent is dealt with by this edge.
+
+    Inside a rollout an ``always`` edge is not enough: a notice after every host must not switch off the budget.
+    """
+    if edge.observes or not edge.states & states.BAD:
+        return False
+    return not child.rollout or edge.on_failure_only
 
 
 def _sorted(nodes: Mapping[str, Node]) -> list[str]:

@@ -38,21 +38,36 @@ class ExecutionInputs(NamedTuple):
     verify_args: Mapping[str, Any] = {}
 
 
-def visible_outputs(graph: Graph, record: Record, node: Node) -> dict[str, dict[str, Any]]:
-    """The outputs a node sees: of the bundle's nodes by name, and of its siblings in a rollout by short name."""
+def visible_outputs(graph: Graph, record: Record, node: Node, batch: int) -> dict[str, dict[str, Any]]:
+    """The outputs a node sees in a batch.
+
+    Of the bundle's nodes by name; of nodes inside rollouts as ``rollout.node``, there a later batch overwrites key by
+    key; and of itself and its siblings in a rollout by short name, what they reported in the same batch.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for name in [*record.outputs, *(name for name in record.secret_outputs if name not in record.outputs)]:
+    siblings: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys((*record.outputs, *record.secret_outputs)):
         other = graph.nodes.get(name)
         if other is None:
             continue
-        outputs = {**record.outputs.get(name, {}), **record.secret_outputs.get(name, {})}
-        if not other.rollout:
-            found[name] = outputs
-        elif other.rollout == node.rollout:
-            found[other.short] = outputs
+        if other.rollout and other.rollout == node.rollout:
+            siblings[other.short] = _reported(record, name, [str(batch)])
+            continue
+        batches = sorted({*record.outputs.get(name, ()), *record.secret_outputs.get(name, ())}, key=int)
+        if other.rollout:
+            found.setdefault(other.rollout, {})[other.short] = _reported(record, name, batches)
         else:
-            found.setdefault(other.rollout, {})[other.short] = outputs
-    return found
+            found[name] = _reported(record, name, batches)
+    return {**found, **siblings}
+
+
+def _reported(record: Record, name: str, batches: list[str]) -> dict[str, Any]:
+    """What a node reported in these batches, the secret included."""
+    values: dict[str, Any] = {}
+    for batch in batches:
+        values.update(record.outputs.get(name, {}).get(batch, {}))
+        values.update(record.secret_outputs.get(name, {}).get(batch, {}))
+    return values
 
 
 def secret_names(node: Node) -> frozenset[str]:
@@ -60,9 +75,16 @@ def secret_names(node: Node) -> frozenset[str]:
     return frozenset(output.name for output in node.item.outputs if output.secret) if node.item else frozenset()
 
 
-def condition_scopes(graph: Graph, record: Record, node: Node, context: Mapping[str, Any]) -> dict[str, Any]:
+def condition_scopes(
+    graph: Graph, record: Record, node: Node, batch: int, context: Mapping[str, Any]
+) -> dict[str, Any]:
     """The scopes of a ``when`` and of a component's ``fields``: the launch's own values and what nodes reported."""
-    return {**context, "outputs": visible_outputs(graph, record, node)}
+    return {**context, "outputs": visible_outputs(graph, record, node, batch)}
+
+
+def declared_names(node: Node) -> frozenset[str]:
+    """The outputs that a node's item declares."""
+    return frozenset(output.name for output in node.item.outputs) if node.item else frozenset()
 
 
 def check_outputs(node: Node, outputs: Mapping[str, Any]) -> str:
@@ -79,12 +101,6 @@ def check_outputs(node: Node, outputs: Mapping[str, Any]) -> str:
     return "; ".join(wrong)
 
 
-def item_fields(graph: Graph, record: Record, node: Node, context: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of an item's questions for this node, resolved; strings are marked as from outside."""
-    scopes = condition_scopes(graph, record, node, context)
-    return {name: unsafe(resolve(value, scopes)) for name, value in node.fields.items()}
-
-
 def execution_inputs(graph: Graph, record: Record, execution: Execution, context: Mapping[str, Any]) -> ExecutionInputs:
     """Everything the launcher needs for an execution; raises HoldfastError for what cannot be resolved."""
     node = graph.nodes[execution.node]
@@ -97,9 +113,10 @@ def execution_inputs(graph: Graph, record: Record, execution: Execution, context
         if compensation is None or compensation.action is None:
             raise HoldfastError(f"node {node.name} has nothing to undo it with")
         action, verify = compensation.action, compensation.verify
+    seen = condition_scopes(graph, record, node, execution.batch, context)
     scopes: dict[str, Any] = {
-        **condition_scopes(graph, record, node, context),
-        "fields": item_fields(graph, record, node, context),
+        **seen,
+        "fields": {name: unsafe(resolve(value, seen)) for name, value in node.fields.items()},
         "launch": {"fields": context.get("fields", {})},
         "metadata": {"name": item.name, "version": item.version, "title": item.title, "bundle": graph.name},
         "request": {**context.get("request", {}), **_request(record, execution)},

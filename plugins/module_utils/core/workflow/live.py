@@ -15,7 +15,7 @@ from typing import Any, Optional
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change, Execution
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import NodeRecord, Record, retry_key
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import NodeRecord, Record
 
 _JOINED = frozenset({"hosts", "undo"})
 
@@ -104,6 +104,7 @@ class Live:
         self.running: dict[str, Execution] = {}
         self.locked: set[str] = set()
         self.gone: set[str] = set()
+        self._batch_of: dict[str, dict[str, int]] = {}
         for rollback in record.rollbacks:
             self.note_gone(rollback)
         self.started: dict[str, set[str]] = {}
@@ -127,8 +128,10 @@ class Live:
         return change
 
     def take_changes(self) -> list[Change]:
-        """What was emitted since the last time."""
+        """What was emitted since the last time; the last change is marked as such."""
         taken, self.changes = self.changes, []
+        if taken:
+            taken[-1]["last"] = True
         return taken
 
     def note_started(self, node: str, action: str, hosts: Iterable[str]) -> None:
@@ -140,6 +143,15 @@ class Live:
         """Hosts that are rolled back by themselves take no further part in the run."""
         if rollback["scope"] == "host" and not rollback["rollout"]:
             self.gone.update(rollback["hosts"])
+
+    def batch_of(self, name: str) -> dict[str, int]:
+        """The batch of each host of a node."""
+        found = self._batch_of.get(name)
+        if found is None:
+            batches = self.graph.nodes[name].batches
+            found = {host: batch for batch, hosts in enumerate(batches) for host in hosts}
+            self._batch_of[name] = found
+        return found
 
     def note_running(self, execution: Execution) -> None:
         """An execution occupies a slot and its locks."""
@@ -176,10 +188,6 @@ class Live:
                 self.emit(kind, node=node, hosts=list(entry["hosts"]), state=states.CANCELED, why=why)
                 gone.append((self.lane(node, entry["batch"]), list(entry["hosts"])))
         return gone
-
-    def due_retry(self, node: str, slice_: str, action: str) -> Optional[dict[str, Any]]:
-        """The waiting attempt under this key, or None."""
-        return self.record.retries.get(retry_key(node, slice_, action))
 
 
 def _same(last: Change, change: Change) -> bool:

@@ -10,30 +10,38 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import UNDO
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Graph, Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 
 
 class Failure(NamedTuple):
-    """One bad end: of a node (as ``undo-<node>`` when it was its undo) on a host ("" for the node itself)."""
+    """One bad end that still stands: of a node, or of its undo, on a host ("" for the node itself)."""
 
     node: str
     host: str
     state: str
     message: str
+    undo: bool = False
+
+    @property
+    def name(self) -> str:
+        """The node as people see it: ``undo-<node>`` for its undo."""
+        return f"undo-{self.node}" if self.undo else self.node
 
 
 def of(graph: Graph, record: Record) -> tuple[str, str]:
     """State and explanation of a run in which nothing is left to do."""
-    undone = any(entry["action"] == UNDO for entry in record.executions.values())
     rollbacks = record.rollbacks
     if any(entry["state"] == states.FAILED for entry in rollbacks):
         return states.ROLLBACK_FAILED, _why_rollback_failed(record)
-    if undone and any(not entry["tolerated"] for entry in rollbacks):
-        first = next(entry for entry in rollbacks if not entry["tolerated"])
-        return states.ROLLED_BACK, str(first["because"])
+    undone = [entry for entry in rollbacks if entry.get("undone") and not entry["tolerated"]]
+    if undone:
+        return states.ROLLED_BACK, str(undone[0]["because"])
     if record.cancel is not None:
         return states.CANCELED, f"canceled by {record.cancel['by']}"
+    left = [node.name for node in graph.top_level() if _state(record, node) not in states.ENDED]
+    if left:
+        return states.ERROR, f"the engine left {', '.join(left)} undecided: this is a defect of Holdfast"
     failure = next(unhandled(graph, record), None)
     if failure is not None:
         return states.FAILED, f"{failure.name} {_state(record, failure)}{_first_word(record, failure)}"
@@ -48,50 +56,44 @@ def unhandled(graph: Graph, record: Record) -> Iterator[Node]:
 
 
 def _state(record: Record, node: Node) -> str:
-    return record.node(node.name).batches.get(0, states.PENDING)
+    return record.seen(node.name).batches.get(0, states.PENDING)
 
 
 def _first_word(record: Record, node: Node) -> str:
-    why = record.node(node.name).why
-    if why.get(""):
-        return f": {why['']}"
-    hosts = record.node(node.name).hosts
-    first = next((host for host, state in hosts.items() if state in states.BAD), None)
+    known = record.seen(node.name)
+    if known.why.get(""):
+        return f": {known.why['']}"
+    first = next((host for host, state in known.hosts.items() if state in states.BAD), None)
     if first is None:
         return ""
-    return f" on {first}: {why[first]}" if why.get(first) else f" on {first}"
+    return f" on {first}: {known.why[first]}" if known.why.get(first) else f" on {first}"
 
 
 def _why_rollback_failed(record: Record) -> str:
-    parts = [f"undo of {f.node[5:]} {f.state} on {f.host}: {f.message}" for f in failures(record) if _is_undo(f)]
+    parts = [f"undo of {f.node} {f.state} on {f.host}: {f.message}" for f in failures(record) if f.undo]
     return "; ".join(parts) or "the rollback was stopped before its end"
 
 
-def _is_undo(failure: Failure) -> bool:
-    return failure.node.startswith("undo-")
-
-
 def failures(record: Record) -> list[Failure]:
-    """Every bad end in the record, by the order of its executions, then nodes that ended badly without one."""
-    found = []
+    """Every bad end that stands when the run ends, by the order of the executions; what was healed is left out."""
+    found: dict[tuple[str, str, bool], Failure] = {}
     for entry in record.executions.values():
-        if entry["state"] not in states.BAD:
-            continue
-        name = f"undo-{entry['node']}" if entry["action"] == UNDO else str(entry["node"])
-        results = entry.get("results") or {entry["state"]: entry["hosts"]}
-        for state, hosts in results.items():
+        undo = entry["action"] == UNDO
+        known = record.seen(entry["node"])
+        now, why = (known.undo, known.undo_why) if undo else (known.hosts, known.why)
+        for host in entry["hosts"]:
+            state = now.get(host, "")
             if state in states.BAD:
-                messages = entry.get("messages", {})
-                found += [Failure(name, host, state, messages.get(host, "")) for host in hosts]
-    executed = {failure.node for failure in found}
+                key = (str(entry["node"]), host, undo)
+                found[key] = Failure(entry["node"], host, state, why.get(host, ""), undo)
     for name, node in record.nodes.items():
-        if name in executed:
-            continue
-        found += [Failure(name, host, s, node.why.get(host, "")) for host, s in node.hosts.items() if s == states.ERROR]
+        for host, state in node.hosts.items():
+            if state == states.ERROR:
+                found.setdefault((name, host, False), Failure(name, host, state, node.why.get(host, "")))
         bad = [state for state in node.batches.values() if state in states.BAD]
         if bad and not node.hosts:
-            found.append(Failure(name, "", states.worst(bad), node.why.get("", "")))
-    return found
+            found[(name, "", False)] = Failure(name, "", states.worst(bad), node.why.get("", ""))
+    return list(found.values())
 
 
 def undone(record: Record) -> dict[str, list[str]]:
@@ -115,13 +117,14 @@ def not_undone(record: Record) -> dict[str, dict[str, str]]:
 
 
 def untouched(graph: Graph, record: Record) -> list[str]:
-    """The hosts of the graph on which no execution ever started, in the order of the graph."""
+    """The hosts of the graph, but for localhost, on which no execution ever started, in the order of the graph."""
     touched = {host for entry in record.executions.values() for host in entry["hosts"]}
+    touched.update(host for node in record.nodes.values() for host in node.undo)
     seen: dict[str, None] = {}
     for node in graph.nodes.values():
         if node.runs_on_hosts:
             seen.update(dict.fromkeys(node.hosts))
-    return [host for host in seen if host not in touched]
+    return [host for host in seen if host not in touched and host != LOCALHOST]
 
 
 def not_reached(graph: Graph, record: Record) -> dict[str, list[str]]:
@@ -132,20 +135,37 @@ def not_reached(graph: Graph, record: Record) -> dict[str, list[str]]:
         touched.setdefault(rollout, set()).update(entry["hosts"])
     found = {}
     for node in graph.top_level():
-        if node.inner and record.node(node.name).lanes:
+        if node.inner and record.seen(node.name).lanes:
             rest = [host for host in graph.nodes[node.inner[0]].hosts if host not in touched.get(node.name, set())]
             if rest:
                 found[node.name] = rest
     return found
 
 
+def by_hand(graph: Graph, record: Record) -> list[str]:
+    """Manual work that was done in a run that was rolled back: nobody but a person can take it back."""
+    if not any(entry["scope"] == "run" and entry.get("undone") for entry in record.rollbacks):
+        return []
+    done = [n for n in graph.nodes.values() if n.kind == "manual" and not _waived(n)]
+    return [n.name for n in done if states.SUCCESSFUL in record.seen(n.name).batches.values()]
+
+
+def _waived(node: Node) -> bool:
+    compensation = node.item.compensation if node.item is not None else None
+    return compensation is not None and bool(compensation.none_reason)
+
+
+_NEXT = {
+    states.ROLLBACK_FAILED: "repair the hosts named above, then resume run {run}: it goes on with the undo",
+    states.ROLLED_BACK: "what was rolled back is as it was; correct the cause, then launch again or resume run {run}",
+    states.CANCELED: "resume run {run} to go on where it was stopped; what succeeded is not repeated",
+    states.LOST: "resume run {run}: what was interrupted is done again, what had ended is not",
+}
+
+
 def next_step(record: Record) -> Optional[str]:
     """What the person should do now, or None after a success."""
-    run = record.run["id"]
     if record.state == states.SUCCESSFUL or not record.ended:
         return None
-    if record.state == states.ROLLBACK_FAILED:
-        return f"repair the hosts named above, then resume run {run}: it goes on with the undo"
-    if record.state == states.ROLLED_BACK:
-        return "everything in the scope of the rollback is as it was; correct the cause and launch again"
-    return f"correct the cause, then resume run {run}: what succeeded is not repeated"
+    otherwise = "correct the cause, then resume run {run}: what succeeded is not repeated"
+    return _NEXT.get(record.state, otherwise).format(run=record.run["id"])

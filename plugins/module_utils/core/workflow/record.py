@@ -4,7 +4,8 @@
 """The record of a run: a fold of its changes, and nothing else.
 
 A change is a flat mapping with ``at`` (seconds since the epoch) and ``type``; ``FOLDS`` names every type and what it
-does. The journal is the list of changes; folding it again gives the same record. State stands per node and host
+does. The journal is the list of changes; folding it again gives the same record. The last change of an event carries
+``last``: who reads a journal that was torn drops what comes after the last such change. State stands per node and host
 (``hosts``), per node and batch (``batches``: the verdict that joins look at) and per undo (``undo``).
 """
 
@@ -20,6 +21,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change
 
 VERSION = 1
+_ENVELOPE = ("at", "type", "last")
+INTERRUPTED = "the supervisor was killed while this ran"
+"""Why an execution is lost that was under way when its supervisor died."""
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 _METHODS = frozenset({"own", "to_dict", "from_dict"})
 
@@ -31,7 +35,8 @@ class NodeRecord:
     of an approval, in order. Of a rollout: ``lanes`` are the states of its batches (its own verdict stands in
     ``batches[0]``), ``failed`` the hosts that count against its budget, ``dropped`` those of them that left it while
     the others go on, ``breached`` the batches in which the budget was exceeded. ``slices`` counts the host groups
-    started per batch, ``vacuous`` names the batches that had no host to work on.
+    started per batch, ``conditions`` what ``when`` gave per batch, ``vacuous`` names the batches that had no host to
+    work on, ``stopped`` those of a rollout after which it does not go on because the run was stopped.
     """
 
     # What few nodes have is shared and empty until ``own`` makes it: a large run has very many nodes.
@@ -41,11 +46,12 @@ class NodeRecord:
     undo_why: Mapping[str, str] = _NONE
     deadlines: Mapping[int, Optional[float]] = _NONE
     votes: Sequence[dict[str, Any]] = ()
-    conditions: Sequence[int] = ()
+    conditions: Mapping[int, bool] = _NONE
     failed: Sequence[str] = ()
     dropped: Sequence[str] = ()
     breached: Sequence[int] = ()
     vacuous: Sequence[int] = ()
+    stopped: Sequence[int] = ()
 
     def __init__(self) -> None:
         self.batches: dict[int, str] = {}
@@ -71,7 +77,7 @@ class NodeRecord:
         for key, value in copy.deepcopy(dict(data)).items():
             if not hasattr(node, key) or key in _METHODS:
                 raise HoldfastError(f"the record of a node holds '{key}', which this Holdfast does not know")
-            by_batch = key in ("batches", "lanes", "deadlines", "slices")
+            by_batch = key in ("batches", "lanes", "deadlines", "slices", "conditions")
             setattr(node, key, {int(batch): entry for batch, entry in value.items()} if by_batch else value)
         return node
 
@@ -79,8 +85,9 @@ class NodeRecord:
 class Record:
     """The state of one run. Only ``fold`` changes it.
 
-    ``secret_outputs`` (node → name → value) is the exception: outputs that an item declares secret are kept in memory
-    for the nodes that need them and are neither in the journal nor in ``to_dict``.
+    ``outputs`` are by node, batch (as text, from 0) and name. ``secret_outputs``, of the same form, are the exception
+    to the fold: what an item declares secret is kept in memory for the nodes that need it and is neither in the
+    journal nor in ``to_dict``.
     """
 
     def __init__(self) -> None:
@@ -88,8 +95,8 @@ class Record:
         self.nodes: dict[str, NodeRecord] = {}
         self.executions: dict[str, dict[str, Any]] = {}
         self.retries: dict[str, dict[str, Any]] = {}
-        self.outputs: dict[str, dict[str, Any]] = {}
-        self.secret_outputs: dict[str, dict[str, Any]] = {}
+        self.outputs: dict[str, dict[str, dict[str, Any]]] = {}
+        self.secret_outputs: dict[str, dict[str, dict[str, Any]]] = {}
         self.rollbacks: list[dict[str, Any]] = []
         self.cancel: Optional[dict[str, Any]] = None
 
@@ -99,6 +106,11 @@ class Record:
         if found is None:
             found = self.nodes[name] = NodeRecord()
         return found
+
+    def seen(self, name: str) -> NodeRecord:
+        """The record of a node for reading: an empty one, not kept, where it has none yet."""
+        found = self.nodes.get(name)
+        return NodeRecord() if found is None else found
 
     @property
     def state(self) -> str:
@@ -139,7 +151,7 @@ class Record:
             "nodes": nodes,
             "executions": {key: dict(value) for key, value in self.executions.items()},
             "retries": {key: dict(value) for key, value in self.retries.items()},
-            "outputs": {key: dict(value) for key, value in self.outputs.items()},
+            "outputs": copy.deepcopy(self.outputs),
             "rollbacks": [dict(entry) for entry in self.rollbacks],
             "cancel": self.cancel,
         }
@@ -155,7 +167,7 @@ class Record:
             record.nodes[name] = NodeRecord.from_dict(entry)
         record.executions = {key: dict(value) for key, value in data["executions"].items()}
         record.retries = {key: dict(value) for key, value in data["retries"].items()}
-        record.outputs = {key: dict(value) for key, value in data["outputs"].items()}
+        record.outputs = copy.deepcopy(dict(data["outputs"]))
         record.rollbacks = [dict(entry) for entry in data["rollbacks"]]
         record.cancel = data["cancel"]
         return record
@@ -173,7 +185,7 @@ def _move(current: dict[Any, str], keys: Iterable[Any], state: str, what: str) -
 
 def _fold_run(record: Record, change: Change) -> None:
     """Facts about the run itself; a ``state`` among them must be allowed to follow."""
-    facts = {key: value for key, value in change.items() if key not in ("at", "type")}
+    facts = {key: value for key, value in change.items() if key not in _ENVELOPE}
     if "state" in facts and facts["state"] != record.run["state"]:
         states.check(record.state, facts["state"], f"run {record.run['id']}", states.RUN_TRANSITIONS)
         if facts["state"] in states.RUN_ENDED:
@@ -189,13 +201,16 @@ def _fold_started(record: Record, change: Change) -> None:
     if key in record.executions:
         raise HoldfastError(f"execution {key} was started before; an execution id is used once")
     node = record.node(change["node"])
-    entry = {name: value for name, value in change.items() if name not in ("at", "type")}
+    entry = {name: value for name, value in change.items() if name not in _ENVELOPE}
     entry["state"] = states.RUNNING
     entry["started"] = change["at"]
     record.executions[key] = entry
     record.retries.pop(retry_key(change["node"], change["slice"], change["action"]), None)
     target = node.hosts if change["action"] == DO else node.own("undo")
     _move(target, change["hosts"], states.RUNNING, change["node"])
+    if change["action"] == DO and node.undo:
+        for host in change["hosts"]:
+            node.own("undo").pop(host, None)
     if change["action"] == DO and change["attempt"] == 1:
         batch = change["batch"]
         node.slices[batch] = node.slices.get(batch, 0) + 1
@@ -260,7 +275,7 @@ def _fold_retry(record: Record, change: Change) -> None:
     node = record.node(change["node"])
     target = node.hosts if change["action"] == DO else node.own("undo")
     _move(target, change["hosts"], states.WAITING, change["node"])
-    entry = {name: value for name, value in change.items() if name not in ("at", "type")}
+    entry = {name: value for name, value in change.items() if name not in _ENVELOPE}
     record.retries[retry_key(change["node"], change["slice"], change["action"])] = entry
 
 
@@ -276,12 +291,15 @@ def _fold_copied(record: Record, change: Change) -> None:
 
 def _fold_copied_execution(record: Record, change: Change) -> None:
     """An execution of an earlier run, under its own id; it has ended."""
-    record.executions[change["id"]] = {name: value for name, value in change.items() if name not in ("at", "type")}
+    record.executions[change["id"]] = {name: value for name, value in change.items() if name not in _ENVELOPE}
 
 
 def _fold_outputs(record: Record, change: Change) -> None:
-    """What a node reported; a later batch or slice overwrites key by key."""
-    record.outputs.setdefault(change["node"], {}).update(change["outputs"])
+    """What a node reported in a batch; a later host group of the batch overwrites key by key.
+
+    ``secret`` names outputs whose values are known in memory only.
+    """
+    record.outputs.setdefault(change["node"], {}).setdefault(str(change["batch"]), {}).update(change["outputs"])
 
 
 def _fold_asked(record: Record, change: Change) -> None:
@@ -298,8 +316,8 @@ def _fold_vote(record: Record, change: Change) -> None:
 
 
 def _fold_condition(record: Record, change: Change) -> None:
-    """A node's ``when`` was true for a batch; it is not asked again."""
-    record.node(change["node"]).own("conditions").append(change["batch"])
+    """A node's ``when`` was judged for a batch; it is not asked again."""
+    record.node(change["node"]).own("conditions")[change["batch"]] = change["value"]
 
 
 def _fold_budget(record: Record, change: Change) -> None:
@@ -309,22 +327,27 @@ def _fold_budget(record: Record, change: Change) -> None:
     node.own("dropped").extend(change.get("dropped", ()))
     if "breached" in change:
         node.own("breached").append(change["breached"])
+    if "stopped" in change:
+        node.own("stopped").append(change["stopped"])
 
 
 def _fold_rollback(record: Record, change: Change) -> None:
     """A rollback begins; its place in the list is its number."""
-    record.rollbacks.append({key: value for key, value in change.items() if key != "type"})
+    record.rollbacks.append({key: value for key, value in change.items() if key not in ("type", "last")})
 
 
 def _fold_rollback_ended(record: Record, change: Change) -> None:
-    """A rollback ended as ``state``."""
-    record.rollbacks[change["number"]]["state"] = change["state"]
-    record.rollbacks[change["number"]]["finished"] = change["at"]
+    """A rollback ended as ``state``; ``undone`` says whether there was anything to undo."""
+    entry = record.rollbacks[change["number"]]
+    entry.update(state=change["state"], finished=change["at"], undone=change["undone"])
 
 
 def _fold_cancel(record: Record, change: Change) -> None:
-    """Somebody asked to cancel the run."""
-    record.cancel = {name: change[name] for name in ("at", "by", "rollback")}
+    """Somebody asked to cancel the run; asked again, it stops the rollback too."""
+    if record.cancel is None:
+        record.cancel = {name: change[name] for name in ("at", "by", "rollback")}
+    else:
+        record.cancel.update(rollback=change["rollback"], again_by=change["by"])
 
 
 def retry_key(node: str, slice_: str, action: str) -> str:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
@@ -93,6 +94,7 @@ class Stage:
         self.conductor = Conductor(graph, Record(), context)
         self.graph = graph
         self.now = 0.0
+        self.numbers = count()
         self.queue: list[tuple[float, int, Event]] = []
         self.journal: list[Change] = []
         self.order: list[str] = []
@@ -118,7 +120,7 @@ class Stage:
         self.journal += self.conductor.apply(event, self.now)
 
     def _later(self, at: float, event: Event) -> None:
-        heapq.heappush(self.queue, (at, len(self.journal) * 1000 + len(self.queue), event))
+        heapq.heappush(self.queue, (at, next(self.numbers), event))
 
     def _act(self) -> bool:
         """Carry out what the conductor decides; False when it has nothing new to say."""
@@ -166,7 +168,7 @@ class Stage:
 
     def _wait(self) -> None:
         """Let time pass until something happens."""
-        wakeup = self.conductor.next_wakeup()
+        wakeup = self.conductor.next_wakeup(self.now)
         if not self.queue and wakeup is None:
             waiting = ", ".join(f"{name}" for name, _batch in self.conductor.live.asked)
             raise HoldfastError(f"the rehearsal waits for ever{' for a decision on ' + waiting if waiting else ''}")

@@ -14,23 +14,18 @@ Nothing that finished is repeated. How it goes on depends on how the earlier run
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import find_references
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
-    DO,
-    Change,
-    Execution,
-    Lost,
-    Started,
-)
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.approvals import askers
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import NodeRecord, Record
-
-KILLED = "the supervisor was killed while this ran"
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import secret_names
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED, NodeRecord, Record
 
 
 def close_killed(record: Record, now: float) -> list[Change]:
@@ -39,76 +34,175 @@ def close_killed(record: Record, now: float) -> list[Change]:
     if record.ended:
         return changes
     for entry in record.running():
-        messages = dict.fromkeys(entry["hosts"], KILLED)
+        messages = dict.fromkeys(entry["hosts"], INTERRUPTED)
         changes.append({"at": now, "type": "ended", "id": entry["id"], "state": states.LOST, "messages": messages})
     changes.append({"at": now, "type": "run", "state": states.LOST, "explanation": "the supervisor was killed"})
     for change in changes:
         record.fold(change)
+    changes[-1]["last"] = True
     return changes
 
 
 def resume(graph: Graph, old: Record, now: float, facts: Mapping[str, Any]) -> list[Change]:
     """The first changes of the run that goes on from ``old``, which must have ended.
 
-    ``facts`` are those of a new run (``id``, ``requested_by``, ...). The new run is then begun like any other; after
-    its start, ``interrupted`` names what must be told to its conductor. Raises HoldfastError when there is nothing
-    to resume.
+    ``facts`` are those of a new run (``id``, ``requested_by``, ...). The new run is then begun like any other. Raises
+    HoldfastError when there is nothing to resume.
     """
     if not old.ended:
         raise HoldfastError(f"run {old.run['id']} is {old.state}; only a run that has ended can be resumed")
     if old.state == states.SUCCESSFUL:
         raise HoldfastError(f"run {old.run['id']} succeeded; there is nothing to resume")
-    origin = old.run.get("origin") or old.run["id"]
-    about = {"bundle": graph.name, "created": now, "resumed_from": old.run["id"], "origin": origin, **facts}
-    changes: list[Change] = [{"at": now, "type": "run", **about}]
-    stands = old.state in (states.LOST, states.ROLLBACK_FAILED)
+    changes: list[Change] = [{"at": now, "type": "run", **_about(graph, old, now, facts)}]
+    stands = _stands(old)
     changes += [{"at": now, "type": "copied_execution", **entry} for entry in _executions(old)]
-    for name, record in old.nodes.items():
-        node = graph.nodes.get(name)
-        kept = (_whole(node, record) if stands else _successes(node, record)) if node is not None else {}
-        if kept:
-            changes.append({"at": now, "type": "copied", "node": name, "record": kept})
-    for name, outputs in old.outputs.items():
-        changes.append({"at": now, "type": "outputs", "node": name, "outputs": dict(outputs)})
+    kept = _kept(graph, old, stands)
+    by = str(facts.get("requested_by", ""))
+    for name, record in kept.items():
+        if "votes" in record:
+            record["votes"] = [vote for vote in record["votes"] if vote["by"] != by]
+        changes.append({"at": now, "type": "copied", "node": name, "record": record})
+        for batch, outputs in old.outputs.get(name, {}).items():
+            changes.append({"at": now, "type": "outputs", "node": name, "batch": int(batch), "outputs": dict(outputs)})
     if stands:
         changes += _rollbacks(old, now)
+        if old.cancel is not None and old.cancel["rollback"]:
+            changes.append({"at": now, "type": "cancel", "by": old.cancel["by"], "rollback": True})
+    changes[-1]["last"] = True
     return changes
 
 
-def _executions(old: Record) -> Iterable[dict[str, Any]]:
+def _about(graph: Graph, old: Record, now: float, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the new run says of itself; who asked for the old ones counts as asking for this one."""
+    origin = old.run.get("origin") or old.run["id"]
+    return {
+        "bundle": graph.name,
+        "created": now,
+        "resumed_from": old.run["id"],
+        "origin": origin,
+        "asked_before": sorted({one for one in askers(old) if one}),
+        **facts,
+    }
+
+
+def _stands(old: Record) -> bool:
+    """True when everything stands as it ended, failures too, and the run goes on from there.
+
+    A run that was killed while it was being canceled, with nothing to roll back, is one that was canceled.
+    """
+    if old.state == states.ROLLBACK_FAILED:
+        return True
+    rolls_back = any(entry["state"] != states.SUCCESSFUL for entry in old.rollbacks)
+    return old.state == states.LOST and (old.cancel is None or bool(old.cancel["rollback"]) or rolls_back)
+
+
+def _kept(graph: Graph, old: Record, stands: bool) -> dict[str, dict[str, Any]]:
+    """By node, what of the old record the new one begins with."""
+    kept: dict[str, dict[str, Any]] = {}
+    for name, record in old.nodes.items():
+        node = graph.nodes.get(name)
+        if node is None:
+            continue
+        found = _whole(old, node, record) if stands else _standing(graph, old, node, record)
+        if found and not (needs_secret(graph, old, node) and not rolls_back(old, node)):
+            kept[name] = found
+    return kept
+
+
+def rolls_back(old: Record, node: Node) -> bool:
+    """True when a rollback that goes on covers the node: then it is never done again."""
+    return any(e["state"] != states.SUCCESSFUL and e["rollout"] in ("", node.rollout) for e in old.rollbacks)
+
+
+def needs_secret(graph: Graph, old: Record, node: Node) -> bool:
+    """True when a node reported secrets, which no record keeps, and a node that is not done yet refers to one."""
+    secret = secret_names(node)
+    if not secret or states.SUCCESSFUL not in old.seen(node.name).hosts.values():
+        return False
+    for other in graph.nodes.values():
+        known = old.seen(other.name).hosts
+        if all(known.get(host) == states.SUCCESSFUL for host in other.hosts):
+            continue
+        names = [found.names for value in other.fields.values() for found in find_references(value)]
+        names += [tuple(name.split(".")) for name in (conditions.names(other.when) if other.when else ())]
+        if any(one[0] == "outputs" and one[-1] in secret and node.short in one for one in names):
+            return True
+    return False
+
+
+def _executions(old: Record) -> Iterator[dict[str, Any]]:
     """The executions of the old run whose work was not undone, marked as copied."""
     for entry in old.executions.values():
-        undone = old.node(entry["node"]).undo
+        undone = old.seen(entry["node"]).undo
         hosts = [host for host in entry["hosts"] if undone.get(host) != states.SUCCESSFUL]
         if entry["action"] == DO and hosts:
             yield {**entry, "hosts": hosts, "copied": True}
 
 
-def _successes(node: Node, record: NodeRecord) -> dict[str, Any]:
-    """What succeeded and was not undone; the verdicts of people are not asked for again."""
+def _standing(graph: Graph, old: Record, node: Node, record: NodeRecord) -> dict[str, Any]:
+    """What succeeded, or failed and was dealt with, and was not undone; people are not asked for it again."""
     kept: dict[str, Any] = {}
     undone = {host for host, state in record.undo.items() if state == states.SUCCESSFUL}
     hosts = {host: s for host, s in record.hosts.items() if s == states.SUCCESSFUL and host not in undone}
+    hosts.update({h: s for h, s in record.hosts.items() if h not in undone and _dealt_with(graph, old, node, h, s)})
+    if old.state == states.LOST and node.on_lost == "fail":
+        hosts.update({host: states.LOST for host, why in record.why.items() if why == INTERRUPTED})
     if hosts:
         kept["hosts"] = hosts
+        kept["why"] = {host: why for host, why in record.why.items() if host in hosts}
     if node.kind in ("approval", "manual"):
-        batches = {batch: state for batch, state in record.batches.items() if state == states.SUCCESSFUL}
+        over = {e["batch"] if e["rollout"] else None for e in old.rollbacks if e["rollout"] in ("", node.rollout)}
+        done = {batch: s for batch, s in record.batches.items() if s == states.SUCCESSFUL}
+        batches = {batch: s for batch, s in done.items() if batch not in over and None not in over}
         if batches:
             kept["batches"] = batches
             kept["votes"] = [vote for vote in record.votes if vote["batch"] in batches]
-    return kept
+    return {key: value for key, value in kept.items() if value}
 
 
-def _whole(node: Node, record: NodeRecord) -> dict[str, Any]:
-    """Everything as it was, save what was under way: that is pending again."""
+def _dealt_with(graph: Graph, old: Record, node: Node, host: str, state: str) -> bool:
+    """True for a bad end after which a failure path went well: that branch was taken, and stays taken."""
+    if state not in states.BAD or not node.handled:
+        return False
+    for name, wanted in node.children:
+        child, known = graph.nodes[name], old.seen(name)
+        if not any(states.SUCCESSFUL not in ends and state in ends for ends in wanted):
+            continue
+        if known.hosts.get(host) == states.SUCCESSFUL and known.undo.get(host) != states.SUCCESSFUL:
+            return True
+        if host not in child.hosts and states.SUCCESSFUL in known.batches.values() and not known.undo:
+            return True
+    return False
+
+
+def _whole(old: Record, node: Node, record: NodeRecord) -> dict[str, Any]:
+    """Everything as it was. What was under way is pending again, or lost where it must not, or need not, be done."""
     kept = record.to_dict()
-    kept["hosts"] = {h: s for h, s in record.hosts.items() if s in states.ENDED and record.why.get(h) != KILLED}
-    kept["undo_why"] = {}
-    kept["why"] = {host: why for host, why in record.why.items() if why != KILLED}
+    again = [
+        host
+        for host, why in record.why.items()
+        if why == INTERRUPTED and node.on_lost == "retry" and not _stopped(old, node, host)
+    ]
+    kept["hosts"] = {h: s for h, s in record.hosts.items() if s in states.ENDED and h not in again}
+    kept["why"] = {host: why for host, why in record.why.items() if host not in again}
     kept["undo"] = {host: state for host, state in record.undo.items() if state == states.SUCCESSFUL}
+    kept["undo_why"] = {}
     kept["batches"] = {b: s for b, s in record.batches.items() if s in states.ENDED or node.kind == "rollout"}
     kept["deadlines"] = {}
     return {key: value for key, value in kept.items() if value}
+
+
+def _stopped(old: Record, node: Node, host: str) -> bool:
+    """True when a rollback covers a host's work, or its rollout went on without it: it is not done again."""
+    batch = next((number for number, hosts in enumerate(node.batches) if host in hosts), 0)
+    for entry in old.rollbacks:
+        inside = not entry["rollout"] or (entry["rollout"] == node.rollout and entry["batch"] == batch)
+        if inside and (entry["hosts"] is None or host in entry["hosts"]):
+            return True
+    if not node.rollout:
+        return False
+    rollout = old.seen(node.rollout)
+    return host in rollout.dropped or (batch in rollout.breached and not rollout.dropped) or batch in rollout.stopped
 
 
 def _rollbacks(old: Record, now: float) -> list[Change]:
@@ -119,28 +213,6 @@ def _rollbacks(old: Record, now: float) -> list[Change]:
         facts = {**entry, "number": number, "state": states.SUCCESSFUL if done else states.RUNNING}
         changes.append({**facts, "at": now, "type": "rollback"})
     return changes
-
-
-def interrupted(conductor: Conductor, old: Record) -> list[Any]:
-    """The events to tell a resumed run once it has begun: interrupted work that must not be tried again is lost.
-
-    Each is a pair of ``Started`` and ``Lost``, to be applied in order; nothing is launched for them.
-    """
-    events: list[Any] = []
-    if old.state != states.LOST:
-        return events
-    run = conductor.record.run["id"]
-    for entry in old.executions.values():
-        node = conductor.graph.nodes.get(entry["node"])
-        if node is None or node.on_lost != "fail" or entry["state"] != states.LOST or entry["action"] != DO:
-            continue
-        hosts = tuple(h for h in entry["hosts"] if old.node(node.name).hosts.get(h) == states.LOST)
-        if hosts:
-            key = f"{run}/{node.name}/{entry['slice']}/do/{entry['attempt']}"
-            attempt = entry["attempt"]
-            again = Execution(key, node.name, entry["slice"], entry["batch"], DO, attempt, hosts, node.timeout)
-            events += [Started(again), Lost(key, f"interrupted in run {old.run['id']}")]
-    return events
 
 
 def missing_secrets(secret_fields: Iterable[str], given: Mapping[str, Any]) -> Optional[str]:

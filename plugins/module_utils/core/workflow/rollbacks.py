@@ -11,7 +11,7 @@ from typing import Any, Optional
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, UNDO, Execution
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.gates import Gates
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live import Lane, Live
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.undo import UndoPlan
 
@@ -61,12 +61,16 @@ class Rollbacks:
         elif self._rolls_back():
             self._at_top(bad, because)
 
+    def _by_host(self) -> bool:
+        """True when a failure costs only the failed hosts, even beyond the budget."""
+        return self._rolls_back() and self.live.graph.rollback_scope == "host"
+
     def _rolls_back(self) -> bool:
         """True when a failure leads to a rollback; not one on a failure path after the run was rolled back."""
         return self.live.graph.on_failure == ROLLBACK and not self.run_is_over()
 
     def _at_top(self, bad: list[str], because: str) -> None:
-        if self.live.graph.rollback_scope != "host" or not bad:
+        if self.live.graph.rollback_scope != "host" or not bad or LOCALHOST in bad:
             self.begin("run", because)
             return
         known = {host for entry in self.live.record.rollbacks if not entry["rollout"] for host in entry["hosts"] or ()}
@@ -81,9 +85,10 @@ class Rollbacks:
         fresh = [host for host in bad if host not in counted]
         if bad and not fresh:
             return
+        if lane.batch in record.breached and not self._by_host():
+            return  # this batch has been judged: it stops, and is undone where the bundle says so
         tolerated = bool(bad) and len(counted) + len(fresh) <= rollout.max_failed
-        rollback = self._rolls_back()
-        by_host = bool(bad) and (tolerated or (rollback and self.live.graph.rollback_scope == "host"))
+        by_host = bool(bad) and (tolerated or self._by_host())
         facts: dict[str, Any] = {"node": rollout.name, "failed": fresh, "why": because}
         if by_host:
             facts["dropped"] = fresh
@@ -124,8 +129,9 @@ class Rollbacks:
     def stop_run(self, why: str, keep_failure_paths: bool) -> None:
         """Nothing that has not started in the run will start, save failure paths where they are kept."""
         for node in self.live.graph.top_level():
-            if node.kind == "rollout" and self.live.record.node(node.name).batches.get(0) == states.RUNNING:
+            if node.kind == "rollout" and self.live.record.seen(node.name).batches.get(0) == states.RUNNING:
                 current = max(self.live.record.node(node.name).lanes)
+                self.live.emit("budget", node=node.name, stopped=current, why=why)
                 self._stop_lanes(self.live.graph.inner_of(node.name), current, why)
             elif not (keep_failure_paths and node.failure_path):
                 self._stop_lanes([node], 0, why)
@@ -180,10 +186,14 @@ class Rollbacks:
     def progress(self) -> bool:
         """Plan what has become quiet and close what is done; True when something moved."""
         moved = False
-        for entry in self.entries():
+        entries = self.entries()
+        everything, taken = False, set[str]()  # what the rollbacks that began earlier may touch
+        for entry in entries:
             number = entry["number"]
-            earlier = [e for e in self.entries() if e["number"] < number]
-            blocked = any(_overlap(e["hosts"], entry["hosts"]) for e in earlier)
+            hosts = entry["hosts"]
+            blocked = everything or (bool(taken) if hosts is None else not taken.isdisjoint(hosts))
+            everything = everything or hosts is None
+            taken.update(hosts or ())
             if number not in self.plans and not blocked and self._quiet(entry):
                 self.plans[number] = UndoPlan(self.live, entry)
                 moved = True
@@ -195,7 +205,7 @@ class Rollbacks:
 
     def _close(self, entry: dict[str, Any], plan: UndoPlan) -> None:
         state = states.FAILED if plan.failed else states.SUCCESSFUL
-        self.live.emit("rollback_ended", number=entry["number"], state=state)
+        self.live.emit("rollback_ended", number=entry["number"], state=state, undone=plan.undid)
         del self.plans[entry["number"]]
         for rollout, batch in list(self.closed):
             self.batch_over(rollout, batch)
@@ -230,9 +240,10 @@ class Rollbacks:
         del self.closed[(rollout, batch)]
         record = self.live.record.node(rollout)
         breached = batch in record.breached
-        self.live.emit("lane", node=rollout, batch=batch, state=states.FAILED if breached else states.SUCCESSFUL)
         total = len(self.live.graph.nodes[node.inner[0]].batches)
-        canceled = self.live.record.cancel is not None or (self.run_is_over() and not node.failure_path)
+        canceled = batch in record.stopped
+        state = states.FAILED if breached else states.CANCELED if canceled else states.SUCCESSFUL
+        self.live.emit("lane", node=rollout, batch=batch, state=state)
         if batch + 1 < total and not breached and not canceled:
             self.gates.begin_batch(node, batch + 1)
         else:
@@ -243,7 +254,7 @@ class Rollbacks:
         if breached:
             why = f"batch {batch + 1} of {total} failed"
         elif canceled:
-            why = f"stopped after batch {batch + 1} of {total}"
+            why = f"stopped in batch {batch + 1} of {total}"
         for name in node.inner:
             inner = self.live.graph.nodes[name]
             rest = [host for hosts in inner.batches[batch + 1 :] for host in hosts] if inner.kind == "item" else []
@@ -252,8 +263,3 @@ class Rollbacks:
                 self.live.emit("hosts", node=name, hosts=untouched, state=states.SKIPPED, why=f"not reached: {why}")
         state = states.FAILED if breached else states.CANCELED if canceled else states.SUCCESSFUL
         self.gates.end_lane(self.live.lane(node.name, 0), state, why)
-
-
-def _overlap(one: Optional[list[str]], other: Optional[list[str]]) -> bool:
-    """True when two rollbacks may touch the same host (None: every host); such wait for each other."""
-    return one is None or other is None or not set(one).isdisjoint(other)

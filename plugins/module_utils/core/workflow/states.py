@@ -38,7 +38,7 @@ EDGES: Mapping[str, frozenset[str]] = {
 """Which ends of a parent satisfy an edge. A skipped parent satisfies none, as AWX's do_not_run."""
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
-    PENDING: frozenset({WAITING, RUNNING, SKIPPED, ERROR, CANCELED, SUCCESSFUL}),
+    PENDING: ENDED | {WAITING, RUNNING},
     WAITING: frozenset({RUNNING, SUCCESSFUL, FAILED, TIMED_OUT, CANCELED, SKIPPED}),
     RUNNING: ENDED | {WAITING},
 }

@@ -9,7 +9,8 @@ could not be brought back must not be put back into traffic), nor are earlier ba
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
@@ -17,6 +18,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live import Live
 
+Place = tuple[int, int]
 StepKey = tuple[str, str, int]  # ("undo" | "begin", node, batch)
 
 
@@ -50,7 +52,7 @@ class UndoPlan:
     def __init__(self, live: Live, entry: dict[str, Any]) -> None:
         self.live = live
         self.number: int = entry["number"]
-        self.hosts: Optional[set[str]] = set(entry["hosts"]) if entry["hosts"] is not None else None
+        self.hosts: Optional[list[str]] = entry["hosts"]
         self.steps: dict[StepKey, Step] = {}
         self.open = 0
         self.touched: set[tuple[str, str]] = set()
@@ -58,7 +60,8 @@ class UndoPlan:
             self._add_batch(entry["rollout"], entry["batch"])
         else:
             self._add_run()
-        self.startable: list[Step] = []
+        self.startable: dict[Place, Step] = {}
+        self._order: list[Place] = []
         self._settle([step for step in self.steps.values() if step.after == 0])
 
     # --- building -----------------------------------------------------------------------------------------------
@@ -72,28 +75,31 @@ class UndoPlan:
         """The hosts of a node in a batch that started and whose undo has not ended."""
         if not node.undoable:
             return []
-        started = self.live.started.get(node.name, set())
-        done = self.live.record.node(node.name).undo
-        return [
-            host
-            for host in node.batches[batch]
-            if host in started and self._mine(host) and done.get(host, states.PENDING) not in states.ENDED
-        ]
+        started = self.live.started.get(node.name)
+        if not started:
+            return []
+        done = self.live.record.seen(node.name).undo
+        return [h for h in self._members(node, batch) if h in started and done.get(h) not in states.ENDED]
+
+    def _members(self, node: Node, batch: int) -> Iterable[str]:
+        """The hosts of a node in a batch that this rollback is about."""
+        if self.hosts is None:
+            return node.batches[batch]
+        batch_of = self.live.batch_of(node.name)
+        return [host for host in self.hosts if batch_of.get(host) == batch]
 
     def _undo_step(self, node: Node, batch: int) -> Step:
-        mine = node.batches[batch] if node.runs_on_hosts and batch < len(node.batches) else ()
-        hosts = self._to_undo(node, batch) if mine else []
+        here = node.runs_on_hosts and batch < len(node.batches)
+        hosts = self._to_undo(node, batch) if here else []
         step = self._step("undo", node, batch, hosts)
-        undo = self.live.record.node(node.name).undo
-        if undo:
+        undo = self.live.record.seen(node.name).undo
+        if undo and here:
+            mine = self._members(node, batch)
             step.stuck = {host for host in mine if undo.get(host) in states.BAD}
             step.begun = any(undo.get(host) in (states.RUNNING, states.WAITING) for host in hosts)
-            self.touched |= {(node.name, host) for host in mine if host in undo and self._mine(host)}
+            self.touched.update((node.name, host) for host in mine if host in undo)
         self.touched.update((node.name, host) for host in hosts)
         return step
-
-    def _mine(self, host: str) -> bool:
-        return self.hosts is None or host in self.hosts
 
     def _add_batch(self, rollout: str, batch: int) -> list[Step]:
         """The inner graph of one batch, children first."""
@@ -118,7 +124,7 @@ class UndoPlan:
 
     def _add_rollout(self, node: Node) -> tuple[Step, Step]:
         gate = first = self._step("begin", node, -1)
-        for batch in sorted(self.live.record.node(node.name).lanes, reverse=True):
+        for batch in sorted(self._begun_batches(node), reverse=True):
             inner = self._add_batch(node.name, batch)
             following = self._step("begin", node, batch)
             for step in inner:
@@ -126,6 +132,15 @@ class UndoPlan:
                 _order(step, following)
             gate = following
         return first, gate
+
+    def _begun_batches(self, node: Node) -> set[int]:
+        """The batches in which something started, in this run or in the one it goes on from."""
+        found = set(self.live.record.seen(node.name).lanes)
+        for inner in self.live.graph.inner_of(node.name):
+            if inner.runs_on_hosts and inner.batches:
+                batch_of = self.live.batch_of(inner.name)
+                found.update(batch_of[host] for host in self.live.started.get(inner.name, ()) if host in batch_of)
+        return found
 
     # --- walking ------------------------------------------------------------------------------------------------
 
@@ -143,7 +158,8 @@ class UndoPlan:
                     if following.after == 0:
                         queue.append(following)
             elif not step.begun:
-                self.startable.append(step)
+                self.startable[_place(step)] = step
+                insort(self._order, _place(step))
 
     def _hold_back(self, step: Step) -> None:
         """Skip the hosts of a step that are stuck; all of them when a host it does not know of is."""
@@ -159,6 +175,11 @@ class UndoPlan:
             step.left = len(step.hosts)
 
     @property
+    def undid(self) -> bool:
+        """True when there was anything to undo."""
+        return bool(self.touched)
+
+    @property
     def failed(self) -> bool:
         """True when something in the scope of this rollback was not undone, or not with success."""
         nodes = self.live.record.nodes
@@ -168,15 +189,14 @@ class UndoPlan:
         """The slice of the step's executions: its batch, and from the second rollback on the rollback's number."""
         return str(step.batch + 1) if self.number == 0 else f"{step.batch + 1}.{self.number + 1}"
 
-    def starts(self) -> list[Execution]:
-        """The undo executions that may start now."""
+    def starts(self) -> Iterator[Execution]:
+        """The undo executions that may start now, the last of the graph first."""
         run = self.live.record.run["id"]
-        found = []
-        for step in sorted(self.startable, key=lambda one: (-one.node.index, -one.batch)):
+        for place in self._order:
+            step = self.startable[place]
             slice_ = self.slice_of(step)
             key = f"{run}/{step.node.name}/{slice_}/{UNDO}/1"
-            found.append(Execution(key, step.node.name, slice_, step.batch, UNDO, 1, step.hosts, step.node.timeout))
-        return found
+            yield Execution(key, step.node.name, slice_, step.batch, UNDO, 1, step.hosts, step.node.timeout)
 
     def step_of(self, execution: Execution) -> Optional[Step]:
         """The step of this plan that an execution carries out, or None when it belongs to another rollback."""
@@ -185,8 +205,8 @@ class UndoPlan:
 
     def started(self, step: Step) -> None:
         """The step's execution has started."""
-        if step in self.startable:
-            self.startable.remove(step)
+        if self.startable.pop(_place(step), None) is not None:
+            del self._order[bisect_left(self._order, _place(step))]
         step.begun = True
 
     def ended(self, step: Step, hosts: Iterable[str], bad: Iterable[str]) -> None:
@@ -198,13 +218,16 @@ class UndoPlan:
 
     def stop(self, why: str) -> None:
         """Give up what has not begun: its hosts' undo is skipped."""
-        for step in self.startable:
-            self.live.emit("undo", node=step.node.name, hosts=list(step.hosts), state=states.SKIPPED, why=why)
         for step in self.steps.values():
-            if step.hosts and not step.begun and step not in self.startable and step.left:
+            if step.hosts and not step.begun and step.left:
                 self.live.emit("undo", node=step.node.name, hosts=list(step.hosts), state=states.SKIPPED, why=why)
-        self.startable = []
+        self.startable, self._order = {}, []
         self.open = 0
+
+
+def _place(step: Step) -> Place:
+    """Where a step stands among those that may start: the last node and the last batch first."""
+    return (-step.node.index, -step.batch)
 
 
 def _order(first: Step, then: Step) -> None:

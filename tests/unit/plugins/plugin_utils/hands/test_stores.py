@@ -26,8 +26,8 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store impo
 )
 
 
-def change(number: int) -> dict[str, object]:
-    return {"at": float(number), "type": "run", "note": f"line {number} – ü"}
+def change(number: int, last: bool = True) -> dict[str, object]:
+    return {"at": float(number), "type": "run", "note": f"line {number} – ü", **({"last": True} if last else {})}
 
 
 # --- homes -----------------------------------------------------------------------------------------------------
@@ -94,6 +94,19 @@ def test_a_torn_last_line_is_dropped_by_readers_and_writers(tmp_path: Path, cut:
     again = Journal(path)
     again.append([change(3)])
     assert list(read_changes(path)) == [change(1), change(3)]
+
+
+@pytest.mark.parametrize("cut", [1, 40, 100])
+def test_a_torn_event_is_dropped_with_all_its_changes(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "events.jsonl"
+    journal = Journal(path)
+    journal.append([change(1), change(2, last=False), change(3, last=False), change(4)])
+    journal.close()
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert list(read_changes(path)) == [change(1)]
+    again = Journal(path)
+    again.append([change(5)])
+    assert list(read_changes(path)) == [change(1), change(5)]
 
 
 def test_a_broken_line_in_the_middle_is_an_error_that_says_where(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_secret_that_a_play_reports_is_hidden_from_then_on_and_never_written(t
     house.plays.promised = ("version", "token")
     assert house.conduct() == states.SUCCESSFUL
     assert house.plays.learned == ["s3cret-token"]
-    assert house.conductor.record.outputs == {"a": {"version": "2"}}
+    assert house.conductor.record.outputs == {"a": {"0": {"version": "2"}}}
     assert "s3cret" not in house.run.journal_path.read_text()
     assert "s3cret" not in (house.run.path / "record.json").read_text()
 

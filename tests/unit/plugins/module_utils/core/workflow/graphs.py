@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, Optional
 
@@ -21,6 +22,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Cancel,
     CancelAsked,
     Change,
+    Denied,
     Ended,
     Execution,
     Expire,
@@ -28,6 +30,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Finished,
     HostResult,
     LocksHeld,
+    Lost,
     Start,
     Started,
     TimedOut,
@@ -36,6 +39,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph i
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 
 UNDOABLE = Item("thing", action=Action("role", "a.b.c"), compensation=Compensation(action=Action("role", "a.b.undo")))
+CONTEXT = {"fields": {"x": 1}}
 WAIVED = Item("look", action=Action("role", "a.b.c"), compensation=Compensation(none_reason="it only looks"))
 
 
@@ -82,9 +86,12 @@ class Driver:
         self.cancel_at: Optional[int] = facts.get("cancel_at")
         self.cancel_rollback: Optional[bool] = facts.get("cancel_rollback")
         self.before_start: Callable[[Conductor, Execution], None] = facts.get("before_start", lambda *_: None)
+        self.denials: int = facts.get("denials", 0)
         self.journal: list[Change] = []
         self.starts: list[Execution] = []
-        self.conductor = Conductor(graph, facts.get("record") or Record())
+        self.lost: Callable[[Execution], bool] = facts.get("lost", lambda execution: False)
+        self.outputs: Callable[[Execution], dict[str, Any]] = facts.get("outputs", lambda execution: {})
+        self.conductor = Conductor(graph, facts.get("record") or Record(), CONTEXT)
         self.now = 0.0
         self.peak = 0
 
@@ -101,7 +108,7 @@ class Driver:
                 return self.conductor.record
             if self.restore(step):
                 data = json.loads(json.dumps(self.conductor.record.to_dict()))
-                self.conductor = Conductor(self.graph, Record.from_dict(data))
+                self.conductor = Conductor(self.graph, Record.from_dict(data), CONTEXT)
                 assert not self.conductor.live.changes, "a restored conductor changes nothing by itself"
             self.now += 1.0
             if step == self.cancel_at:
@@ -117,18 +124,34 @@ class Driver:
         cancels = {d.execution_id for d in decisions if isinstance(d, Cancel)}
         running = [key for key in self.conductor.live.running if key not in cancels]
         moves += running
+        moves += self._words()
         if not moves:
-            wakeup = self.conductor.next_wakeup()
+            wakeup = self.conductor.next_wakeup(self.now)
             assert wakeup is not None and wakeup > self.now, f"stuck: {self.conductor.record.to_dict()}"
             self.now = wakeup
             return
         self._make(self.rng.choice(moves))
 
+    def _words(self) -> list[Any]:
+        """What people may say now; each question is decided by its name, as far as anybody says something."""
+        found: list[Any] = []
+        for (name, batch), deadline in sorted(self.conductor.live.asked.items()):
+            mood = zlib.crc32(f"{name}/{batch}".encode()) % 10
+            votes = len([vote for vote in self.conductor.record.seen(name).votes if vote["batch"] == batch])
+            if mood < self.denials:
+                found.append(Denied(name, "zoe", batch))
+            elif mood < 8 or deadline is None:
+                found.append(Approved(name, f"{self.conductor.record.run['id']}-{votes}", batch))
+        return found
+
     def _make(self, move: Any) -> None:
         if isinstance(move, str):
             execution = self.conductor.live.running[move]
+            if self.lost(execution):
+                self.tell(Lost(move, "gone"))
+                return
             results = {host: HostResult(self.judge(execution, host)) for host in execution.hosts}
-            self.tell(Finished(move, results))
+            self.tell(Finished(move, results, self.outputs(execution)))
         elif isinstance(move, Start):
             self.before_start(self.conductor, move.execution)
             self.starts.append(move.execution)
@@ -136,9 +159,10 @@ class Driver:
             self.peak = max(self.peak, len(self.conductor.live.running))
         elif isinstance(move, Cancel):
             self._cancel(move)
+        elif isinstance(move, (Approved, Denied)):
+            self.tell(move)
         elif isinstance(move, Ask):
             self.tell(Asked(move.node, move.batch))
-            self.tell(Approved(move.node, "bob", move.batch))
         elif isinstance(move, Expire):
             self.tell(TimedOut(node=move.node, batch=move.batch))
         elif isinstance(move, Finish):

@@ -101,9 +101,11 @@ def test_an_undo_runs_the_compensation_and_then_its_check():
 def test_siblings_in_a_rollout_have_short_names_and_others_full_ones():
     graph = Graph([node("login"), *rollout("web", [["a"]], [node("x"), node("y", "x")], "login"), node("end", "web")])
     record = Record()
-    record.outputs = {"login": {"user": "bob"}, "web.x": {"n": 1}}
-    assert visible_outputs(graph, record, graph.nodes["web.y"]) == {"login": {"user": "bob"}, "x": {"n": 1}}
-    assert visible_outputs(graph, record, graph.nodes["end"]) == {"login": {"user": "bob"}, "web": {"x": {"n": 1}}}
+    record.outputs = {"login": {"0": {"user": "bob"}}, "web.x": {"0": {"n": 1}, "1": {"n": 2}}}
+    seen = visible_outputs(graph, record, graph.nodes["web.y"], 0)
+    assert seen == {"login": {"user": "bob"}, "x": {"n": 1}}
+    seen = visible_outputs(graph, record, graph.nodes["end"], 0)
+    assert seen == {"login": {"user": "bob"}, "web": {"x": {"n": 2}}}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from .graphs import UNDOABLE, WAIVED, Driver, edge, node, rollout
 
 HOSTS = ("a", "b", "c", "d")
+CONDITIONS = ["fields.x == 1", "fields.x == 2", "outputs.n0.ok == 1", "len(outputs) > 1"]
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -40,6 +41,10 @@ def random_facts(rng: random.Random) -> dict:
         facts["timeout"] = 3.0
     if rng.random() < 0.1:
         facts["locks"] = ("l",)
+    if rng.random() < 0.1:
+        facts["on_lost"] = "fail"
+    if rng.random() < 0.15:
+        facts["when"] = rng.choice(CONDITIONS)
     return facts
 
 
@@ -51,7 +56,7 @@ def random_nodes(rng: random.Random, count: int, hosts: bool) -> list[Node]:
         made = node(f"n{index}", *parents, hosts=where, **random_facts(rng))
         if rng.random() < 0.1:
             made.kind, made.item, made.batches = "approval", None, ((),)
-            made.approval = Approval(timeout=rng.choice([None, 2.0]))
+            made.approval = Approval(rng.choice([1, 2]), timeout=rng.choice([None, 2.0]))
         nodes.append(made)
     return nodes
 
@@ -62,6 +67,7 @@ def random_graph(seed: int) -> Graph:
     for name in ("web", "db")[: rng.choice([0, 1, 1, 2])]:
         batches = rng.choice([(), (("a",),), (("a",), ("b", "c")), (("a", "b"), ("c", "d")), (("a", "b", "c", "d"),)])
         inner = random_nodes(rng, rng.randint(1, 4), hosts=False)
+        rng.shuffle(inner)
         outer = rollout(name, batches, inner, *random_parents(rng, [one.name for one in nodes if not one.rollout]))
         outer[0].max_failed = rng.choice([0, 0, 1, 2])
         outer[0].join = rng.choice(["all", "any"])
@@ -133,6 +139,9 @@ def test_never_stuck_and_nothing_before_its_parents(seed, bad, cancel_at):
     ids = [execution.id for execution in play.starts]
     assert len(ids) == len(set(ids)), "an execution id is used once"
     assert play.peak <= play.graph.max_parallel
+    assert record.state != states.ERROR, record.run["explanation"]
+    undecided = [n.name for n in play.graph.top_level() if record.seen(n.name).batches.get(0) not in states.ENDED]
+    assert not undecided or record.cancel, "at the end every node has its verdict"
     for name, one in record.nodes.items():
         assert set(one.hosts.values()) <= states.ENDED, f"{name} is left {one.hosts}"
         assert set(one.undo.values()) <= states.ENDED

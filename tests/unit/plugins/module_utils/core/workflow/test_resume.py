@@ -16,7 +16,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph i
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.resume import (
     close_killed,
-    interrupted,
     resume,
 )
 from hypothesis import given
@@ -33,8 +32,6 @@ def resumed(graph: Graph, old: Record, judge, seed: int = 1, run: str = "r2") ->
     driver.now = 1000.0
     driver.journal = changes
     driver.tell(LocksHeld())
-    for event in interrupted(driver.conductor, old):
-        driver.tell(event)
     return driver
 
 
@@ -91,7 +88,7 @@ def test_a_killed_run_goes_on_and_repeats_nothing(seed, bad, steps):
 def test_a_killed_run_that_meets_no_failure_ends_as_if_never_killed(seed, steps):
     graph, judge = random_graph(seed), judge_by(seed, 0.0)
     for one in graph.nodes.values():
-        one.timeout, one.approval = None, one.approval and Approval()
+        one.timeout, one.approval, one.on_lost, one.when = None, one.approval and Approval(), "retry", ""
     straight = Driver(graph, judge, random.Random(seed)).play()
     old = killed_at(graph, judge, seed, steps)
     if old.state != states.LOST:
