@@ -301,3 +301,38 @@ def test_an_approval_for_no_run_says_so(house: House) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "there is no run 'nobody'" in done.stdout + done.stderr
+
+
+def test_a_resume_in_check_mode_shows_what_there_is_and_changes_nothing(
+    house: House, in_house: Callable[..., Supervised]
+) -> None:
+    run_id, _word = conduct(
+        in_house(workflow=house.bundle("slow", "a: {item: noop}\nb: {item: wait, needs: [a]}")), 4.0
+    )
+    run = house.store.get(run_id)
+    nothing_left(run)
+    before = run.journal_path.read_bytes()
+    done = house.ansible("-e", f"resume={run_id}", "--check")
+    assert done.returncode == 0, done.stdout
+    assert f"run {run_id} is lost; a resume goes on from here:" in done.stdout
+    assert run.journal_path.read_bytes() == before
+    assert len(house.runs()) == 1
+
+
+def test_a_resume_that_was_cut_off_between_two_writes_is_found(
+    house: House, in_house: Callable[..., Supervised]
+) -> None:
+    run_id, _word = conduct(in_house(workflow=house.bundle("slow", "a: {item: wait}")), 0.5)
+    run = house.store.get(run_id)
+    nothing_left(run)
+    second_id, _word = conduct(in_house(resume=run_id), 0.5)
+    nothing_left(house.store.get(second_id))
+    lines = run.journal_path.read_text().splitlines(keepends=True)
+    assert "resumed_by" in lines[-1]
+    run.journal_path.write_text("".join(lines[:-1]))
+    _none, word = conduct(in_house(resume=run_id))
+    assert word == f"run {run_id} was resumed as run {second_id}; resume that one"
+    house.store.get(second_id).journal_path.write_text("")
+    (house.store.get(second_id).path / "record.json").unlink()
+    _none, word = conduct(in_house(resume=second_id))
+    assert word == f"run {second_id} never began; resume run {run_id}"

@@ -109,9 +109,24 @@ def test_a_torn_event_is_dropped_with_all_its_changes(tmp_path: Path, cut: int) 
     assert list(read_changes(path)) == [change(1), change(5)]
 
 
+def test_an_event_of_several_changes_counts_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    journal = Journal(path)
+    journal.append([change(1)])
+    middle = {"at": 2.0, "type": "run", "note": "more follows"}
+    journal.append([middle, middle, change(3)])
+    journal.close()
+    whole = path.read_bytes()
+    first = whole.index(b"\n") + 1
+    for cut in range(first + 1, len(whole)):
+        path.write_bytes(whole[:cut])
+        assert list(read_changes(path)) == [change(1)]
+        assert Journal(path).size == first
+
+
 def test_a_broken_line_in_the_middle_is_an_error_that_says_where(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    path.write_text('{"at": 1}\nnonsense\n{"at": 2}\n')
+    path.write_text('{"at": 1, "last": true}\nnonsense\n{"at": 2}\n')
     with pytest.raises(HoldfastError, match=r"events\.jsonl: line 2"):
         list(read_changes(path))
 
@@ -124,10 +139,13 @@ def test_a_journal_that_cannot_be_written_says_so() -> None:
 def test_the_record_is_what_was_saved_and_the_journal_after_it(tmp_path: Path) -> None:
     run = RunsStore(tmp_path).create(1.0)
     journal = Journal(run.journal_path)
-    first = [{"at": 1.0, "type": "run", "id": run.id}, {"at": 2.0, "type": "run", "state": "running"}]
+    first = [
+        {"at": 1.0, "type": "run", "id": run.id},
+        {"at": 2.0, "type": "run", "state": "running", "last": True},
+    ]
     journal.append(first)
     run.write_record(Record.replay(first), journal.size)
-    journal.append([{"at": 3.0, "type": "run", "state": "failed"}])
+    journal.append([{"at": 3.0, "type": "run", "state": "failed", "last": True}])
     assert run.record().to_dict() == Record.replay(read_changes(run.journal_path)).to_dict()
     assert run.record().state == states.FAILED
 
@@ -136,14 +154,14 @@ def test_a_run_without_a_supervisor_and_without_an_end_is_shown_as_lost(tmp_path
     store = RunsStore(tmp_path)
     run = store.create(1.0)
     journal = Journal(run.journal_path)
-    journal.append([{"at": 1.0, "type": "run", "id": run.id, "state": "running"}])
+    journal.append([{"at": 1.0, "type": "run", "id": run.id, "state": "running", "last": True}])
     run.lock()
     assert [one.state for one in RunsStore(tmp_path).list()] == ["running"]
     with pytest.raises(HoldfastError, match="still being supervised"):
         store.get(run.id).lock()
     run.unlock()
     assert [one.state for one in RunsStore(tmp_path).list()] == ["lost"]
-    journal.append([{"at": 2.0, "type": "run", "state": "successful"}])
+    journal.append([{"at": 2.0, "type": "run", "state": "successful", "last": True}])
     assert [one.state for one in RunsStore(tmp_path).list()] == ["successful"]
 
 
