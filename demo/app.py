@@ -5,8 +5,9 @@
 
 It answers ``/`` at once, ``/slow`` after two seconds (``/slow?8`` after eight) and ``/health`` with
 ``{"status": ..., "version": ...}``. Its version stands in ``release.json`` beside it, which may also say
-``unhealthy_after`` (seconds since the start): from then on ``/`` and ``/health`` answer 500. On SIGTERM it takes no new
-connection, finishes the requests it has and exits 0.
+``unhealthy_after`` (seconds since the start): from then on ``/`` and ``/health`` answer 500, on every host or, where
+``unhealthy_on`` lists names, where it was started with one of them (``--host``). On SIGTERM it takes no new connection,
+finishes the requests it has and exits 0.
 
     python app.py start  --port 8001 --pid-file app.pid --log app.log    returns once the port answers
     python app.py stop   --pid-file app.pid                               returns once the process is gone
@@ -41,8 +42,9 @@ class Service(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str) -> None:
         super().__init__(("127.0.0.1", port), Handler)
+        self.host = host
         self.release = json.loads((HERE / "release.json").read_text(encoding="utf-8"))
         self.born = time.monotonic()
         self.stopping = False
@@ -50,9 +52,11 @@ class Service(ThreadingHTTPServer):
         self.idle = threading.Condition()
 
     def healthy(self) -> bool:
-        """False once the release's ``unhealthy_after`` has passed."""
+        """False once the release's ``unhealthy_after`` has passed on a host that it is bad on."""
         after = self.release.get("unhealthy_after")
-        return after is None or time.monotonic() - self.born < after
+        if after is None or self.host not in self.release.get("unhealthy_on", [self.host]):
+            return True
+        return time.monotonic() - self.born < float(after)
 
     def drain(self) -> None:
         """Wait for the requests in flight, for at most ``GRACE_SECONDS``."""
@@ -102,9 +106,9 @@ class Handler(BaseHTTPRequestHandler):
         """The demo's load would drown the log."""
 
 
-def serve(port: int) -> int:
+def serve(port: int, host: str) -> int:
     """Serve until SIGTERM or SIGINT, then finish what is in flight."""
-    service = Service(port)
+    service = Service(port, host)
 
     def stop(*_: object) -> None:
         service.stopping = True
@@ -137,12 +141,12 @@ def answers(port: int) -> bool:
     return True
 
 
-def start(port: int, pid_file: Path, log: Path) -> int:
+def start(port: int, host: str, pid_file: Path, log: Path) -> int:
     """Start the service in a session of its own and wait until it listens."""
     if running(pid_file):
         return 0
     with log.open("ab") as out:
-        command = [sys.executable, str(HERE / "app.py"), "serve", "--port", str(port)]
+        command = [sys.executable, str(HERE / "app.py"), "serve", "--port", str(port), "--host", host]
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd="/"
         )
@@ -175,16 +179,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The service that the demo deploys.")
     parser.add_argument("action", choices=["start", "stop", "status", "serve"])
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--host", default="", help="the name of the host, for releases that are bad on some only")
     parser.add_argument("--pid-file", type=Path, default=Path("app.pid"))
     parser.add_argument("--log", type=Path, default=Path(os.devnull))
     given = parser.parse_args()
     if given.action == "start":
-        return start(given.port, given.pid_file, given.log)
+        return start(given.port, given.host, given.pid_file, given.log)
     if given.action == "stop":
         return stop(given.pid_file)
     if given.action == "status":
         return 0 if running(given.pid_file) else NOT_RUNNING
-    return serve(given.port)
+    return serve(given.port, given.host)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ RELEASES: tuple[dict[str, Any], ...] = (
     {"version": "1"},
     {"version": "2"},
     {"version": "3", "unhealthy_after": 2.0},
+    {"version": "4", "unhealthy_after": 2.0, "unhealthy_on": ["app2"]},
 )
 HAPROXY_MISSING = (
     "HAProxy is missing. Install it: apt-get install --no-install-recommends haproxy (or dnf install haproxy)"
@@ -54,6 +55,14 @@ def free_ports(count: int) -> list[int]:
             sock.close()
 
 
+def started(pid: int) -> str:
+    """When a process started, in the kernel's ticks since boot; "" when there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
 def collections_path() -> str:
     """The folder of collections that this working copy, or this installed collection, is part of."""
     installed = REPOSITORY.parts[-3:] == ("ansible_collections", "holdfast", "ops")
@@ -62,7 +71,7 @@ def collections_path() -> str:
 
 
 def write_source(source: Path) -> None:
-    """Make a git repository with a tag for each release: v1, v2 and v3."""
+    """Make a git repository with a tag for each release: v1, v2 and so on."""
 
     def git(*arguments: str) -> None:
         names = ["-c", "user.name=Demo", "-c", "user.email=demo@localhost", "-c", "commit.gpgsign=false"]
@@ -207,6 +216,12 @@ class Lab:
             text = b"".join(iter(lambda: line.recv(65536), b"")).decode()
         rows = csv.DictReader(text.lstrip("# ").splitlines())
         return {row["svname"]: row for row in rows if row["pxname"] == "app" and row["svname"] != "BACKEND"}
+
+    def processes(self) -> dict[str, list[tuple[int, str]]]:
+        """What serves on each host: the process id of every instance, and when the process started (0, "": none)."""
+        hosts = self.folder / "hosts"
+        pids = {name: [self.pid(file) for file in sorted((hosts / name).glob("*.pid"))] for name in self.names}
+        return {name: [(pid, started(pid)) for pid in found] for name, found in pids.items()}
 
     def versions(self) -> dict[str, str]:
         """The version that each host's ``current`` link, or its active instance's, points at."""

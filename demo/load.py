@@ -29,6 +29,9 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Optional
 
+SPREAD = 2.0
+"""As long as a slow answer takes."""
+
 
 @dataclass
 class Report:
@@ -90,6 +93,7 @@ class Client:
 class Load:
     """``clients`` threads: every other one keeps its connection alive, every third asks for ``/slow``.
 
+    They begin one after another within ``SPREAD`` seconds, so that slow requests are under way at any moment.
     Use it as a context manager, or call ``start`` and ``stop``; ``report`` may be read at any time.
     """
 
@@ -102,7 +106,10 @@ class Load:
         self._clients = [
             Client(address, "/slow" if number % 3 == 2 else "/", number % 2 == 0, timeout) for number in range(clients)
         ]
-        self._threads = [threading.Thread(target=self._work, args=(one,), daemon=True) for one in self._clients]
+        self._threads = [
+            threading.Thread(target=self._work, args=(one, SPREAD * number / clients), daemon=True)
+            for number, one in enumerate(self._clients)
+        ]
         self._lock = threading.Lock()
         self._end = threading.Event()
 
@@ -127,7 +134,8 @@ class Load:
                 thread.join()
         return self.report
 
-    def _work(self, client: Client) -> None:
+    def _work(self, client: Client, begin: float) -> None:
+        self._end.wait(begin)
         while not self._end.is_set():
             try:
                 status, body = client.ask()

@@ -20,17 +20,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Optional
 
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import RunsStore
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Run, RunsStore
 from lab import REPOSITORY, Lab, LabError
 from load import Load, Report
 
 BUNDLE = "rolling-deploy"
 POOL = "app"
+Launch = Callable[[Path, str, Mapping[str, Any]], list[str]]
 
 
 class Outcome(NamedTuple):
@@ -77,21 +78,25 @@ class Notices:
 class Demo:
     """``folder`` holds the lab and, beside it, the records of the runs, which stay."""
 
-    def __init__(self, folder: Path, clients: int) -> None:
+    def __init__(self, folder: Path, clients: int, pause: float = 0.1) -> None:
         self.home = folder.resolve() / "holdfast"
         self.lab = Lab(folder / "lab")
         self.clients = clients
+        self.pause = pause
         self.notices = Notices()
 
-    def roll_out(self, version: str) -> Outcome:
-        """Launch the bundle through its front door while clients ask, and wait for its end."""
-        before = self._processes()
+    def roll_out(self, version: str, launch: Optional[Launch] = None, bundle: str = BUNDLE, **more: Any) -> Outcome:
+        """Launch the bundle through its front door while clients ask, and wait for its end.
+
+        ``more`` are further answers; ``launch`` gives the command for (inventory, bundle, answers).
+        """
+        fields = {"pool": POOL, "version": version, "notify_url": self.notices.url, **more}
+        before = self.lab.processes()
         begun = time.monotonic()
-        with Load(self.lab.url, self.clients) as load:
-            status = self._launch(version)
-        store = RunsStore(self.home)
-        run = store.get(store.ids()[0]) if store.ids() else None
-        after = self._processes()
+        with Load(self.lab.url, self.clients, self.pause) as load:
+            status = self.follow((launch or front_door)(self.lab.inventory, bundle, fields))
+        after = self.lab.processes()
+        run = self.newest()
         return Outcome(
             version=version,
             status=status,
@@ -103,22 +108,24 @@ class Demo:
             seconds=time.monotonic() - begun,
         )
 
-    def _launch(self, version: str) -> int:
-        """Launch and wait; on Ctrl-C the child gets the signal as well, and the time to cancel what it began."""
-        fields = {"pool": POOL, "version": version, "notify_url": self.notices.url}
-        command = front_door(self.lab.inventory, fields)
-        environment = {**self.lab.environment(), "HOLDFAST_HOME": str(self.home)}
-        with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL) as child:
+    def follow(self, command: list[str]) -> int:
+        """Run to the end; on Ctrl-C the child gets the signal as well, and the time to cancel what it began."""
+        with subprocess.Popen(command, env=self.environment(), stdin=subprocess.DEVNULL) as child:
             try:
                 return child.wait()
             except KeyboardInterrupt:
                 child.wait(timeout=60)
                 raise
 
-    def _processes(self) -> dict[str, list[int]]:
-        """The processes that serve on each host."""
-        hosts = self.lab.folder / "hosts"
-        return {name: [self.lab.pid(file) for file in sorted((hosts / name).glob("*.pid"))] for name in self.lab.names}
+    def environment(self) -> dict[str, str]:
+        """The lab's environment, with the records beside the lab."""
+        return {**self.lab.environment(), "HOLDFAST_HOME": str(self.home)}
+
+    def newest(self) -> Optional[Run]:
+        """The run that was launched last, if there is one."""
+        store = RunsStore(self.home)
+        ids = store.ids()
+        return store.get(ids[0]) if ids else None
 
     def close(self) -> None:
         """End everything that was started."""
@@ -126,13 +133,18 @@ class Demo:
         self.notices.close()
 
 
-def front_door(inventory: Path, fields: dict[str, str]) -> list[str]:
-    """The command that launches the bundle: with a live tree where somebody watches, otherwise with plain lines."""
+def front_door(inventory: Path, bundle: str, fields: Mapping[str, Any]) -> list[str]:
+    """The command that launches a bundle: with a live tree where somebody watches, otherwise with plain lines."""
     programs = Path(sys.executable).parent
     if sys.stdout.isatty() and (programs / "holdfast").exists():
-        return [str(programs / "holdfast"), "run", BUNDLE, "-i", str(inventory), "--fields", json.dumps(fields)]
-    values = ["-e", f"workflow={BUNDLE}", "-e", json.dumps({"fields": fields})]
-    return [str(programs / "ansible-playbook"), "holdfast.ops.run", "-i", str(inventory), *values]
+        return [str(programs / "holdfast"), "run", bundle, "-i", str(inventory), "--fields", json.dumps(fields)]
+    return by_playbook(inventory, "-e", f"workflow={bundle}", "-e", json.dumps({"fields": fields}))
+
+
+def by_playbook(inventory: Path, *arguments: str) -> list[str]:
+    """The command that works wherever Ansible does."""
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    return [program, "holdfast.ops.run", "-i", str(inventory), *arguments]
 
 
 def heading(text: str) -> None:

@@ -27,6 +27,7 @@ def test_deploys_keeps_the_version_before_and_is_idempotent(host: Host) -> None:
     assert (host.pid, host.link("previous")) == (pid, "1")
 
 
+@pytest.mark.slow
 def test_check_mode_says_what_would_change_and_changes_nothing(host: Host) -> None:
     assert host.play("deploy", "1", check=True).changed > 0
     assert not host.root.exists()
@@ -39,6 +40,7 @@ def test_check_mode_says_what_would_change_and_changes_nothing(host: Host) -> No
     assert host.play("deploy", "1", check=True).changed == 0
 
 
+@pytest.mark.slow
 def test_what_is_started_does_not_carry_the_marks_of_the_run(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_RUN", "r1")
     host.deploy("1")
@@ -56,6 +58,7 @@ def test_rollback_restores_the_version_before_once(host: Host) -> None:
     assert host.play("rollback", "2", run="r2").changed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [
@@ -71,6 +74,7 @@ def test_rollback_after_a_half_done_deploy(host: Host, broken: dict[str, str]) -
     assert (host.serving, host.link()) == ("1", "1")
 
 
+@pytest.mark.slow
 def test_a_version_that_cannot_be_fetched_touches_nothing(host: Host) -> None:
     host.deploy("1", run="r1")
     tree, pid = host.tree(), host.pid
@@ -79,12 +83,14 @@ def test_a_version_that_cannot_be_fetched_touches_nothing(host: Host) -> None:
     assert (host.tree(), host.pid) == (tree, pid)
 
 
+@pytest.mark.slow
 def test_the_rollback_of_a_first_install_leaves_nothing_running(host: Host) -> None:
     host.deploy("1", run="r1")
     assert host.play("rollback", "1", run="r1").status == 0
     assert (host.pid, host.link()) == (0, "")
 
 
+@pytest.mark.slow
 def test_rollback_undoes_no_change_but_its_own(host: Host) -> None:
     host.deploy("1", run="r1")
     host.deploy("2", run="r2")
@@ -95,6 +101,7 @@ def test_rollback_undoes_no_change_but_its_own(host: Host) -> None:
     assert host.serving == "2"
 
 
+@pytest.mark.slow
 def test_a_retry_and_another_run_after_a_broken_one_still_know_the_good_version(host: Host) -> None:
     host.deploy("1", run="r1")
     assert host.play("deploy", "2", run="r2", deploy_service_start="/bin/false").status != 0
@@ -106,6 +113,7 @@ def test_a_retry_and_another_run_after_a_broken_one_still_know_the_good_version(
     assert (host.serving, host.link()) == ("1", "1")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_undoes_what_its_origin_did(host: Host) -> None:
     host.deploy("1", run="r1")
     host.deploy("2", run="r2")
@@ -114,6 +122,7 @@ def test_a_resumed_run_undoes_what_its_origin_did(host: Host) -> None:
     assert host.serving == "1"
 
 
+@pytest.mark.slow
 def test_old_releases_go_and_those_a_rollback_needs_stay(host: Host) -> None:
     for version in ("1", "2", "3"):
         host.deploy(version, deploy_service_keep=1)
@@ -131,6 +140,7 @@ def archive_of(host: Host, version: str) -> tuple[Path, str]:
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_deploys_from_an_archive_with_the_right_checksum_only(host: Host) -> None:
     path, checksum = archive_of(host, "2")
     settings = {

@@ -98,6 +98,7 @@ def test_killing_without_draining_loses_requests_under_way(lab: Lab) -> None:
     assert any(path == "/slow" for _, path, _ in load.report.lost)
 
 
+@pytest.mark.slow
 def test_both_are_idempotent_and_check_mode_changes_nothing(lab: Lab) -> None:
     assert restore(lab).changed == 0
     assert drain(lab, check=True).changed == 1
@@ -110,6 +111,7 @@ def test_both_are_idempotent_and_check_mode_changes_nothing(lab: Lab) -> None:
     assert restore(lab).changed == 0
 
 
+@pytest.mark.slow
 def test_a_drain_that_would_leave_too_few_is_refused(lab: Lab) -> None:
     together = drain(lab, "app1,app2")
     assert together.status != 0
@@ -121,6 +123,7 @@ def test_a_drain_that_would_leave_too_few_is_refused(lab: Lab) -> None:
     assert status(lab, "app2") == "UP"
 
 
+@pytest.mark.slow
 def test_requests_that_do_not_end_in_time_fail_the_drain_and_the_server_stays(lab: Lab) -> None:
     answers: list[int] = []
 
@@ -141,6 +144,7 @@ def test_requests_that_do_not_end_in_time_fail_the_drain_and_the_server_stays(la
     assert answers == [200]
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_can_be_drained(lab: Lab) -> None:
     service(lab, "stop")
     wait_for(lab, "DOWN")
@@ -149,6 +153,7 @@ def test_a_server_that_is_down_can_be_drained(lab: Lab) -> None:
     assert status(lab) == "MAINT"
 
 
+@pytest.mark.slow
 def test_a_server_that_haproxy_finds_unhealthy_is_not_put_back(lab: Lab) -> None:
     assert drain(lab).status == 0
     service(lab, "stop")
