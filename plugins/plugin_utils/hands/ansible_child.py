@@ -36,16 +36,33 @@ _DRAIN = 500
 
 
 class PlayChild(Runner):  # type: ignore[misc]
-    """A child process that runs one playbook. ``started`` is told its process id, ``taken`` every event."""
+    """A child process that runs one playbook.
 
-    def __init__(self, config: Any, started: Callable[[int], None], taken: Callable[[Mapping[str, Any]], None]) -> None:
+    ``started`` is told its process id, ``taken`` every event. ``broken`` is called to end the child when one of them
+    raises: nothing may go on that nobody listens to.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        started: Callable[[int], None],
+        taken: Callable[[Mapping[str, Any]], None],
+        broken: Callable[[], object],
+    ) -> None:
         super().__init__(config=config, event_handler=self._take)
         self._started = started
         self._taken = taken
+        self._broken = broken
 
     def _take(self, event: Mapping[str, Any]) -> bool:
-        """Pass an event on; ansible-runner need not keep it."""
-        self._taken(event)
+        """Pass an event on; ansible-runner need not keep it.
+
+        ansible-runner passes over an OSError in silence, and with it over the event; so none leaves here.
+        """
+        try:
+            self._taken(event)
+        except OSError as error:
+            raise HoldfastError(f"what the play says cannot be kept: {error.strerror or error}") from error
         return False
 
     def run(self) -> int:
@@ -62,9 +79,14 @@ class PlayChild(Runner):  # type: ignore[misc]
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as child:
-            self._started(child.pid)
             assert child.stdout is not None
-            _pump(child, child.stdout.fileno(), output)
+            try:
+                self._started(child.pid)
+                _pump(child, child.stdout.fileno(), output)
+            except BaseException:
+                self._broken()
+                child.kill()
+                raise
             self.rc = child.wait()
         output.close()
         return int(self.rc)

@@ -87,7 +87,7 @@ def resolve(
     program = run_options.ansible_playbook()
     config.command = [program, *chosen, *secret_arguments, "--extra-vars", f"@{path}", "--", PLAYBOOK]
     events = Events()
-    code = PlayChild(config, lambda _pid: None, events.take).run()
+    code = PlayChild(config, lambda _pid: None, events.take, lambda: None).run()
     found: dict[str, Any] = events.outputs(False)
     if code or events.stats is None:
         raise HoldfastError(f"the hosts of the inventory cannot be listed: {events.last_words()}")

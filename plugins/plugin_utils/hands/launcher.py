@@ -122,12 +122,14 @@ class Launcher:
         hosts = child.execution.hosts
         try:
             results, outputs = self._play(child, inputs)
-        except (HoldfastError, OSError) as error:
-            results = dict.fromkeys(hosts, HostResult(states.ERROR, str(error)))
-            outputs = {}
+        except HoldfastError as error:
+            results, outputs = dict.fromkeys(hosts, HostResult(states.ERROR, str(error))), {}
+        except OSError as error:
+            why = f"cannot work in {error.filename or child.folder}: {error.strerror or error}"
+            results, outputs = dict.fromkeys(hosts, HostResult(states.ERROR, why)), {}
         except Exception as error:  # whatever breaks here must end the execution, not leave it running for ever
-            results = dict.fromkeys(hosts, HostResult(states.ERROR, f"{type(error).__name__}: {error}"))
-            outputs = {}
+            why = f"{type(error).__name__}: {error}"
+            results, outputs = dict.fromkeys(hosts, HostResult(states.ERROR, why)), {}
         if child.ender is not None:
             child.ender.join()
         with self._guard:
@@ -163,10 +165,12 @@ class Launcher:
         config = prepare(child.folder / "private", files.playbook, environment, cwd)
         config.command = [self._program, *arguments, "--", files.playbook]
         with open(child.folder / "output.txt", "w", encoding="utf-8", opener=_private_opener) as output:
-            return PlayChild(config, lambda pid: self._begun(child, pid), lambda e: self._take(child, e, output)).run()
-
-    def _begun(self, child: _Child, pid: int) -> None:
-        processes.write_down(child.folder, pid)
+            return PlayChild(
+                config,
+                started=lambda pid: processes.write_down(child.folder, pid),
+                taken=lambda event: self._take(child, event, output),
+                broken=lambda: self._end(child),
+            ).run()
 
     def _take(self, child: _Child, event: Mapping[str, Any], output: Any) -> None:
         before = child.events.current_task
