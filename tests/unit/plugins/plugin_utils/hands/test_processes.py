@@ -26,6 +26,7 @@ import os, signal, subprocess, sys, time
 stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 child = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
 child.stdout.readline()
+reader, writer = os.pipe()
 middle = os.fork()
 if middle == 0:
     os.setsid()
@@ -33,6 +34,8 @@ if middle == 0:
         os.execvp(sys.executable, [sys.executable, "-c", "import time; time.sleep(60)"])
     os._exit(0)
 os.waitpid(middle, 0)
+os.close(writer)
+os.read(reader, 1)  # ends when the service has become another program
 print("ready", flush=True)
 time.sleep(60)
 """
