@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,6 +105,29 @@ def as_workflow(bundle: Path, environment: dict[str, str]) -> float:
     return _timed(command, environment)
 
 
+def _children_seconds() -> float:
+    """CPU seconds of all children that have ended so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def what_dominates(playbook: Path, bundle: Path, environment: dict[str, str], nodes: int) -> None:
+    """Where the CPU of a no-op playbook goes: Ansible's start, the rest of the play, and what Holdfast adds."""
+    marks = [_children_seconds()]
+    for command in (
+        [str(BIN / "ansible-playbook"), "--version"],
+        [str(BIN / "ansible-playbook"), "-i", str(playbook.parent / "hosts"), str(playbook)],
+        [str(BIN / "holdfast"), "run", str(bundle), "-i", str(bundle.parent / "hosts"), "--plain"],
+    ):
+        _timed(command, environment)
+        marks.append(_children_seconds())
+    start, play, flow = (after - before for before, after in pairwise(marks))
+    print(
+        f"  what dominates: of {play:.2f} s of CPU for a no-op playbook {start:.2f} s are the start of Python and Ansible; "
+        f"a workflow of {nodes} adds {(flow - nodes * play) / nodes:+.3f} s to each, its own start and end included"
+    )
+
+
 def report() -> None:
     """Print every ratio; two rounds each, the faster one counts, by hand and workflow in turns."""
     print("overhead (the same playbooks by hand and as a workflow, same parallelism, start and end included)")
@@ -111,7 +136,9 @@ def report() -> None:
             folder = Path(name)
             playbook, bundle = _write(folder, case)
             environment = _environment(folder)
-            rounds = [(by_hand(playbook, case, environment), as_workflow(bundle, environment)) for _ in range(2)]
+            if case is CASES[0]:
+                what_dominates(playbook, bundle, environment, case.width * case.layers)
+            rounds = [(by_hand(playbook, case, environment), as_workflow(bundle, environment)) for _round in range(2)]
         hand, flow = (min(times) for times in zip(*rounds, strict=True))
         nodes = case.width * case.layers
         verdict = "" if flow / hand <= case.allowed else f"  ABOVE {case.allowed}"
