@@ -123,7 +123,7 @@ def what_dominates(playbook: Path, bundle: Path, environment: dict[str, str], no
         marks.append(_children_seconds())
     start, play, flow = (after - before for before, after in pairwise(marks))
     print(
-        f"  what dominates: of {play:.2f} s of CPU for a no-op playbook {start:.2f} s are the start of Python and Ansible; "
+        f"  what dominates: of {play:.2f} s of CPU for a no-op playbook {start:.2f} s are the start of Ansible itself; "
         f"a workflow of {nodes} adds {(flow - nodes * play) / nodes:+.3f} s to each, its own start and end included"
     )
 
