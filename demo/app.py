@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Write the answer for the path that was asked for."""
-        path, _, seconds = self.path.partition("?")
+        path, _mark, seconds = self.path.partition("?")
         if path == "/slow":
             time.sleep(float(seconds or SLOW_SECONDS))
         healthy = self.server.healthy()

@@ -4,12 +4,14 @@
 """The demo's little data centre on loopback: a git repository of releases, a real HAProxy, and hosts to deploy to.
 
 Everything lies in one folder and listens on ports of 127.0.0.1 that were free. ``up`` first ends what an earlier lab in
-the same folder left behind, ``down`` ends everything again, by process id. Nothing needs root.
+the same folder left behind, ``down`` ends everything again, by process id. Nothing needs root. While a lab is up its
+folder is locked, by a file beside it, so that a second one there is refused and touches nothing.
 """
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import shutil
@@ -45,7 +47,7 @@ class LabError(Exception):
 
 def free_ports(count: int) -> list[int]:
     """Ports of 127.0.0.1 on which nothing listens, all different."""
-    socks = [socket.socket() for _ in range(count)]
+    socks = [socket.socket() for _number in range(count)]
     try:
         for sock in socks:
             sock.bind(("127.0.0.1", 0))
@@ -98,6 +100,7 @@ class Lab:
         self.port = 0
         self.ports: dict[str, tuple[int, int]] = {}
         self._haproxy: Optional[subprocess.Popen[bytes]] = None
+        self._lock: Optional[int] = None
 
     # --- coming up and going down --------------------------------------------------------------------------------
 
@@ -116,7 +119,8 @@ class Lab:
         """Bring everything up with ``version`` installed on every host. Raises LabError."""
         if not shutil.which("haproxy", path=PATH):
             raise LabError(HAPROXY_MISSING)
-        self.down()
+        self._claim()
+        self._end_all()
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder / "hosts").mkdir(parents=True)
         self.port, *rest = free_ports(1 + 2 * len(self.names))
@@ -127,7 +131,30 @@ class Lab:
         self._start_haproxy()
 
     def down(self) -> None:
-        """End every process of the lab: the load balancer and whatever the hosts run."""
+        """End every process of the lab, if this one is up (not one that was refused), and let go of its folder."""
+        if self._lock is None:
+            return
+        self._end_all()
+        os.close(self._lock)
+        self._lock = None
+
+    def _claim(self) -> None:
+        """Lock the folder; the kernel lets go of it when this process ends. Raises LabError."""
+        if self._lock is not None:
+            return
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder.with_name(f".{self.folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise LabError(
+                f"another demo is at work in {self.folder}; wait for its end or name another --folder"
+            ) from None
+        self._lock = descriptor
+
+    def _end_all(self) -> None:
+        """End the load balancer and whatever the hosts run, of an earlier lab in this folder too."""
         for pid_file in sorted(self.folder.glob("hosts/*/*.pid")) + sorted(self.folder.glob("haproxy.pid")):
             self._end(pid_file)
         if self._haproxy is not None:

@@ -45,7 +45,7 @@ class Report:
 
     def reasons(self) -> dict[str, int]:
         """How often each reason for a loss was met."""
-        return dict(collections.Counter(reason for _, _, reason in self.lost))
+        return dict(collections.Counter(reason for _at, _path, reason in self.lost))
 
 
 class Client:

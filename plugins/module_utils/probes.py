@@ -150,7 +150,7 @@ def _command(probe: Probe) -> Observation:
         start_new_session=True,
     ) as process:
         try:
-            output, _ = process.communicate(timeout=probe.timeout)
+            output = process.communicate(timeout=probe.timeout)[0]
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()

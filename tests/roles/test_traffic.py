@@ -19,7 +19,7 @@ import pytest
 
 from .conftest import Played, play_role
 
-from lab import Lab  # isort: skip
+from lab import Lab, LabError  # isort: skip
 from load import Load  # isort: skip
 
 
@@ -95,7 +95,7 @@ def test_killing_without_draining_loses_requests_under_way(lab: Lab) -> None:
             time.sleep(0.05)
         os.kill(lab.pid(lab.folder / "hosts" / "app1" / "a.pid"), signal.SIGKILL)
         time.sleep(1)
-    assert any(path == "/slow" for _, path, _ in load.report.lost)
+    assert any(path == "/slow" for _at, path, _reason in load.report.lost)
 
 
 @pytest.mark.slow
@@ -170,3 +170,13 @@ def test_an_unknown_server_is_refused_with_those_that_exist(lab: Lab) -> None:
     played = drain(lab, deploy_service_instances=[], drain_server="web9")
     assert played.status != 0
     assert "has no server 'web9' in the backend 'app'; it has app1, app1-b, app2, app2-b" in played.words
+
+
+def test_a_second_lab_in_the_same_folder_is_refused_and_touches_nothing(lab: Lab) -> None:
+    before = lab.processes()
+    second = Lab(lab.folder)
+    with pytest.raises(LabError, match="another demo is at work in"):
+        second.up()
+    second.down()
+    assert lab.processes() == before
+    assert status(lab).startswith("UP")

@@ -69,7 +69,7 @@ class Terminal:
         deadline = time.monotonic() + PATIENCE
         while what not in self.plain:
             assert time.monotonic() < deadline, f"waited in vain for {what!r} in {self.text[-3000:]!r}"
-            ready, _, _ = select.select([self.screen], [], [], 1.0)
+            ready = select.select([self.screen], [], [], 1.0)[0]
             try:
                 data = os.read(self.screen, 65536) if ready else b""
             except OSError:

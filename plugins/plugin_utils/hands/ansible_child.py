@@ -17,7 +17,7 @@ import select
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import secrets_source
@@ -27,15 +27,24 @@ try:
     from ansible_runner.runner import Runner
     from ansible_runner.utils import OutputEventFilter
 except ImportError as error:
-    raise HoldfastError(
-        "ansible-runner is missing from the Python that runs Ansible; install it there: pip install ansible-runner"
-    ) from error
+    _MISSING: Optional[ImportError] = error
+    Runner = RunnerConfig = OutputEventFilter = None
+else:
+    _MISSING = None
 
 _DRAIN = 500
 """Milliseconds to go on reading after the play has ended: something it left running may hold the pipe open."""
 
 
-class PlayChild(Runner):  # type: ignore[misc]
+def require_runner() -> None:
+    """Raise HoldfastError when ansible-runner is missing: nothing else here works then."""
+    if _MISSING is not None:
+        raise HoldfastError(
+            "ansible-runner is missing from the Python that runs Ansible; install it there: pip install ansible-runner"
+        ) from _MISSING
+
+
+class PlayChild:
     """A child process that runs one playbook.
 
     ``started`` is told its process id, ``taken`` every event. ``broken`` is called to end the child when one of them
@@ -49,7 +58,9 @@ class PlayChild(Runner):  # type: ignore[misc]
         taken: Callable[[Mapping[str, Any]], None],
         broken: Callable[[], object],
     ) -> None:
-        super().__init__(config=config, event_handler=self._take)
+        require_runner()
+        self._config = config
+        self._runner = Runner(config=config, event_handler=self._take)
         self._started = started
         self._taken = taken
         self._broken = broken
@@ -67,33 +78,35 @@ class PlayChild(Runner):  # type: ignore[misc]
 
     def run(self) -> int:
         """Run the play to its end; returns the exit status (negative: the signal that ended it)."""
-        events = Path(self.config.artifact_dir) / "job_events"
+        events = Path(self._config.artifact_dir) / "job_events"
         events.mkdir(mode=0o700, parents=True, exist_ok=True)
-        output = OutputEventFilter(None, self.event_callback, True)
+        output = OutputEventFilter(None, self._runner.event_callback, True)
         with subprocess.Popen(
-            self.config.command,
-            cwd=self.config.cwd,
-            env=self.config.env,
+            self._config.command,
+            cwd=self._config.cwd,
+            env=self._config.env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         ) as child:
-            assert child.stdout is not None
             try:
                 self._started(child.pid)
-                _pump(child, child.stdout.fileno(), output)
+                _pump(child, output)
             except BaseException:
                 self._broken()
                 child.kill()
                 raise
-            self.rc = child.wait()
+            status = child.wait()
         output.close()
-        return int(self.rc)
+        return status
 
 
-def _pump(child: subprocess.Popen[bytes], source: int, output: Any) -> None:
+def _pump(child: subprocess.Popen[bytes], output: Any) -> None:
     """Read a child's output until it ends, or until the child has ended and says no more."""
+    if child.stdout is None:
+        raise HoldfastError("the play has no output to be read")
+    source = child.stdout.fileno()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     readable = select.poll()
     readable.register(source, select.POLLIN | select.POLLHUP)
@@ -116,6 +129,7 @@ def prepare(private: Path, playbook: str, environment: Mapping[str, str], cwd: s
 
     ansible-runner turns host key checking off unless told; here the person's own configuration decides.
     """
+    require_runner()
     config = RunnerConfig(
         private_data_dir=str(private),
         project_dir=cwd,

@@ -49,8 +49,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 def _build(kind: Any, data: Any) -> Any:
     if data is None:
         return None
-    if dataclasses.is_dataclass(kind):
-        assert isinstance(kind, type)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{name: _build(hints[name], value) for name, value in data.items()})
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)

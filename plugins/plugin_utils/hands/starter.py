@@ -48,8 +48,7 @@ class Supervised:
     def messages(self) -> Iterator[Mapping[str, Any]]:
         """Everything the supervisor says, to its end. A supervisor that dies without a word is told as ``refused``."""
         last = ""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._process.stdout or ():
             message = parse(line)
             last = str(message.get("feed", last))
             yield message
@@ -58,8 +57,7 @@ class Supervised:
             yield {"feed": "refused", "message": f"the supervisor ended without a word ({code}): {self._last_words()}"}
 
     def _last_words(self) -> str:
-        assert self._process.stderr is not None
-        lines = self._process.stderr.read().strip().splitlines()
+        lines = self._process.stderr.read().strip().splitlines() if self._process.stderr else []
         return lines[-1] if lines else "it said nothing; look at the run with: holdfast runs list"
 
     def cancel(self) -> None:
@@ -72,7 +70,8 @@ class Supervised:
         self._say(json.dumps({"say": "hosts", "hosts": lists, "explicit_localhost": explicit_localhost}) + "\n")
 
     def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
+        if self._process.stdin is None:
+            return
         try:
             self._process.stdin.write(line)
             self._process.stdin.flush()

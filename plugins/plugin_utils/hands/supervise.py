@@ -41,6 +41,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import (
     processes,
     secrets_source,
 )
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import require_runner
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, Lines, Order, parse
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launch import Launch
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import LaunchContext, Launcher
@@ -103,6 +104,7 @@ class Session:
     """One order being carried out."""
 
     def __init__(self, order: Order, lines: Lines, feed: Feed, watcher: Watcher) -> None:
+        require_runner()
         self.order = order
         self.feed = feed
         self.watcher = watcher

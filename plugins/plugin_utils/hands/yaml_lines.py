@@ -204,7 +204,7 @@ class _Walk:
 
     def _keys(self, node: yaml.MappingNode, path: DocumentPath) -> None:
         first: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
+        for key, _value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(path, key, "a key must be text, not a list or a mapping", "put it in quotes")
             elif (key.tag, key.value) in first:

@@ -29,8 +29,9 @@ def require_collection() -> Path:
         if any((found / mark).is_file() for mark in MARKS):
             return found
     raise HoldfastError(
-        "Ansible would not find the collection holdfast.ops, which holds the roles and playbooks; install it: "
-        f"ansible-galaxy collection install holdfast.ops (searched: {', '.join(searched)})"
+        "Ansible would not find the collection holdfast.ops, which holds the roles and playbooks; install it from a "
+        "checkout: ansible-galaxy collection build, then ansible-galaxy collection install holdfast-ops-*.tar.gz "
+        f"(searched: {', '.join(searched)})"
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -31,10 +32,11 @@ from holdfast.cli.watch import PlainView, Result, TreeView, watch
 
 _ANSIBLE = "Options of Ansible, for every play"
 _o = typer.Option
+_m = partial(typer.Option, default_factory=list, show_default=False)
 
 Workflow = Annotated[str, typer.Argument(metavar="NAME_OR_PATH", help="A bundle of the catalog, or a file with one.")]
-Inventory = Annotated[list[str], _o("-i", "--inventory", metavar="SOURCE", help="An inventory, or hosts with commas.")]
-Pairs = Annotated[list[str], _o("-f", "--field", metavar="NAME=VALUE", help="An answer; may be given often.")]
+Inventory = Annotated[list[str], _m("-i", "--inventory", metavar="SOURCE", help="An inventory, or hosts with commas.")]
+Pairs = Annotated[list[str], _m("-f", "--field", metavar="NAME=VALUE", help="An answer; may be given often.")]
 Whole = Annotated[str, _o("--fields", metavar="JSON|@FILE", help="Answers as a mapping.")]
 Resume = Annotated[str, _o("--resume", metavar="RUN", help="Go on with a run: its id, the beginning of it, or last.")]
 Check = Annotated[bool, _o("--check", "-C", help="Print the plan and start nothing.")]
@@ -43,14 +45,14 @@ Plain = Annotated[bool, _o("--plain", help="Lines instead of a live tree; asks n
 Limit = Annotated[str, _o("-l", "--limit", metavar="PATTERN", help="Only these hosts.", rich_help_panel=_ANSIBLE)]
 Extra = Annotated[
     list[str],
-    _o("-e", "--extra-vars", metavar="NAME=VALUE", help="A variable; also JSON or @FILE.", rich_help_panel=_ANSIBLE),
+    _m("-e", "--extra-vars", metavar="NAME=VALUE", help="A variable; also JSON or @FILE.", rich_help_panel=_ANSIBLE),
 ]
 VaultIds = Annotated[
     list[str],
-    _o("--vault-id", metavar="[LABEL@]SOURCE", help="A vault password: a file, or prompt.", rich_help_panel=_ANSIBLE),
+    _m("--vault-id", metavar="[LABEL@]SOURCE", help="A vault password: a file, or prompt.", rich_help_panel=_ANSIBLE),
 ]
 VaultFiles = Annotated[
-    list[str], _o("--vault-password-file", metavar="FILE", help="A vault password.", rich_help_panel=_ANSIBLE)
+    list[str], _m("--vault-password-file", metavar="FILE", help="A vault password.", rich_help_panel=_ANSIBLE)
 ]
 AskVault = Annotated[bool, _o("-J", "--ask-vault-pass", help="Ask for the vault password.", rich_help_panel=_ANSIBLE)]
 AskPass = Annotated[bool, _o("-k", "--ask-pass", help="Ask for the SSH password.", rich_help_panel=_ANSIBLE)]
@@ -94,17 +96,18 @@ class Wish:
 @explained
 def run(
     workflow: Workflow = "",
-    inventory: Inventory = [],  # noqa: B006 (typer copies it)
-    field: Pairs = [],  # noqa: B006
+    *,
+    inventory: Inventory,
+    field: Pairs,
     fields: Whole = "",
     resume: Resume = "",
     check: Check = False,
     check_nodes: CheckNodes = False,
     plain: Plain = False,
     limit: Limit = "",
-    extra: Extra = [],  # noqa: B006
-    vault_id: VaultIds = [],  # noqa: B006
-    vault_password_file: VaultFiles = [],  # noqa: B006
+    extra: Extra,
+    vault_id: VaultIds,
+    vault_password_file: VaultFiles,
     ask_vault: AskVault = False,
     ask_pass: AskPass = False,
     ask_become: AskBecome = False,

@@ -107,7 +107,7 @@ class GraphRules:
     def _cycles(self) -> set[str]:
         parents = {name: [need.node for need in self._known_needs(node)] for name, node in self.nodes.items()}
         found: set[str] = set()
-        for _ in range(MAX_CYCLES):
+        for _attempt in range(MAX_CYCLES):
             cycle = find_cycle(parents)
             if not cycle:
                 break

@@ -73,13 +73,13 @@ def _seconds(text: Optional[str]) -> Optional[float]:
 
 
 def _locks(locks: Any) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(part for _, part in _usable(lock)) for _, lock in _usable(locks))
+    return tuple(tuple(part for _index, part in _usable(lock)) for _index, lock in _usable(locks))
 
 
 def _metadata(data: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(data["metadata"] or {})
     found["name"] = found.get("name") or ""
-    found["labels"] = tuple(label for _, label in _usable(found.get("labels")))
+    found["labels"] = tuple(label for _index, label in _usable(found.get("labels")))
     return found
 
 
@@ -122,7 +122,7 @@ class _Parser:
             type=data["type"],
             required=data["required"],
             default=data["default"],
-            choices=tuple(choice for _, choice in _usable(data.get("choices"))),
+            choices=tuple(choice for _index, choice in _usable(data.get("choices"))),
             min=data.get("min"),
             max=data.get("max"),
             description=data["description"],
@@ -205,7 +205,7 @@ class _Parser:
     def _need(self, data: Any) -> Need:
         if isinstance(data, str):
             return Need(data)
-        return Need(data["node"] or "", data["edge"], tuple(state for _, state in _usable(data["states"])))
+        return Need(data["node"] or "", data["edge"], tuple(state for _index, state in _usable(data["states"])))
 
     def _retries(self, data: Any) -> Retries:
         return Retries(data["count"] or 0, data["only"], _seconds(data["backoff"]) or 0.0) if data else Retries()
@@ -221,7 +221,7 @@ class _Parser:
         batch = data["batch"] if isinstance(data["batch"], list) else [data["batch"]]
         rollout = Rollout(
             hosts=data["hosts"] or "",
-            batch=tuple(step for _, step in _usable(batch)),
+            batch=tuple(step for _index, step in _usable(batch)),
             max_failed_hosts=data["max_failed_hosts"],
             max_failed_percent=data["max_failed_percent"],
             components=self._components(data["components"], (*path, "components")),

@@ -61,11 +61,11 @@ def _number(shape: Number) -> Schema:
     return {"type": kind, **{word: limit for word, limit in limits.items() if limit is not None}}
 
 
-def _flag(_: Flag) -> Schema:
+def _flag(_shape: Flag) -> Schema:
     return {"type": "boolean"}
 
 
-def _anything(_: Anything) -> Schema:
+def _anything(_shape: Anything) -> Schema:
     return {}
 
 

@@ -111,7 +111,7 @@ def _look_at_output(names: tuple[str, ...], sight: Sight) -> Brought:
     node, rest = names[0], names[1:]
     found: Any = sight.outputs(node) if sight.outputs else None
     if isinstance(found, str):
-        message, _, hint = found.partition(" | ")
+        message, _bar, hint = found.partition(" | ")
         return Brought(wrong=message, hint=hint)
     while isinstance(found, Mapping):
         if not rest:
@@ -156,7 +156,7 @@ def check_references(value: Any, path: DocumentPath, sight: Sight, problems: lis
 def holds_references(value: Any) -> bool:
     """Whether some text inside the value is a reference, or was meant to be one."""
     return any(
-        references.is_reference(text) or references.check_reference(text) for _, text in references.texts_in(value)
+        references.is_reference(text) or references.check_reference(text) for _path, text in references.texts_in(value)
     )
 
 

@@ -18,7 +18,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem, did_you_mean
 
 
-def _no_lines(_: DocumentPath) -> int:
+def _no_lines(_path: DocumentPath) -> int:
     return 0
 
 
@@ -130,12 +130,12 @@ def _choose(read: Iterable[_Read]) -> tuple[list[_Read], list[Problem]]:
     return [*first.values(), *unnamed], problems
 
 
-def _double(one: _Read, other: _Read) -> list[Problem]:
+def _double(this: _Read, twin: _Read) -> list[Problem]:
     path = ("metadata", "name")
-    there = f"{other.document.file}:{other.document.line_of(path)}" if other.document.file else "another document"
-    name = one.model.name if one.model else ""
-    what = "item" if one.kind == "CatalogItem" else "bundle"
-    return one.located([Problem(path, f"the {what} '{name}' is also defined in {there}", "names must differ")])
+    there = f"{twin.document.file}:{twin.document.line_of(path)}" if twin.document.file else "another document"
+    name = this.model.name if this.model else ""
+    what = "item" if this.kind == "CatalogItem" else "bundle"
+    return this.located([Problem(path, f"the {what} '{name}' is also defined in {there}", "names must differ")])
 
 
 def _check(one: _Read, items: dict[str, Item], damaged: frozenset[str]) -> list[Problem]:

@@ -89,13 +89,13 @@ def _text(question: Question, value: Any) -> list[str]:
 
 
 def _integer(question: Question, value: Any) -> list[str]:
-    if type(value) is not int:  # true and false are no integers
+    if isinstance(value, bool) or not isinstance(value, int):  # true and false are no integers
         return [WRONG_TYPE.format(value=value, variable=question["variable"], wanted="an integer")]
     return _limits(question, value, value, int, TOO_SMALL)
 
 
 def _float(question: Question, value: Any) -> list[str]:
-    if type(value) not in (int, float):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return [WRONG_TYPE.format(value=value, variable=question["variable"], wanted="a numeric type")]
     return _limits(question, value, value, float, TOO_SMALL)
 
@@ -106,7 +106,7 @@ def _one_of(question: Question, value: Any) -> list[str]:
 
 
 def _some_of(question: Question, value: Any) -> list[str]:
-    if type(value) is not list:
+    if not isinstance(value, list):
         return [NO_LIST.format(variable=question["variable"])]
     return [message for element in value for message in _one_of(question, element)]
 

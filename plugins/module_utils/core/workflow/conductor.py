@@ -191,9 +191,8 @@ class Conductor:
         self.live.note_running(execution)
         if execution.action == UNDO:
             plan = self.rollbacks.plan_of(execution)
-            if plan is not None:
-                step = plan.step_of(execution)
-                assert step is not None
+            step = plan.step_of(execution) if plan is not None else None
+            if plan is not None and step is not None:
                 plan.started(step)
         else:
             self.live.ready.discard((self.graph.nodes[execution.node].index, execution.batch), execution.hosts)

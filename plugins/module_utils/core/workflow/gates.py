@@ -169,10 +169,13 @@ class Gates:
                 self.skip(lane, lane.hosts, UNMET)
 
     def _count(self, lane: Lane, host: str, state: str, wanted: Wanted, passed: list[str]) -> None:
-        assert lane.host_gates is not None
-        gate = lane.host_gates.get(host)
+        """Count an edge for one host of a lane with ``host_gates``."""
+        gates = lane.host_gates
+        if gates is None:
+            raise TypeError(f"{lane.node.name} is counted as a whole, not host by host")
+        gate = gates.get(host)
         if gate is None:
-            gate = lane.host_gates[host] = [len(lane.node.parents), 0, 0]
+            gate = gates[host] = [len(lane.node.parents), 0, 0]
         for ends in wanted:
             gate[0] -= 1
             gate[1 if state in ends else 2] += 1

@@ -51,7 +51,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Event,
     Execution,
     Expire,
-    Finish,
     Finished,
     HostResult,
     LocksHeld,
@@ -137,7 +136,6 @@ class Stage:
             elif isinstance(decision, Expire):
                 self._tell(TimedOut(node=decision.node, batch=decision.batch))
             else:
-                assert isinstance(decision, Finish)
                 self._tell(Ended(decision.state, decision.explanation))
             moved = True
         return moved

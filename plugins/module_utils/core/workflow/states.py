@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 
@@ -37,11 +38,13 @@ EDGES: Mapping[str, frozenset[str]] = {
 }
 """Which ends of a parent satisfy an edge. A skipped parent satisfies none, as AWX's do_not_run."""
 
-TRANSITIONS: Mapping[str, frozenset[str]] = {
-    PENDING: ENDED | {WAITING, RUNNING},
-    WAITING: frozenset({RUNNING, SUCCESSFUL, FAILED, TIMED_OUT, CANCELED, SKIPPED}),
-    RUNNING: ENDED | {WAITING},
-}
+TRANSITIONS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        PENDING: ENDED | {WAITING, RUNNING},
+        WAITING: frozenset({RUNNING, SUCCESSFUL, FAILED, TIMED_OUT, CANCELED, SKIPPED}),
+        RUNNING: ENDED | {WAITING},
+    }
+)
 """From each state of a host, a batch of a node or an undo to the states that may follow; an end is final."""
 
 RUN_TRANSITIONS: Mapping[str, frozenset[str]] = {

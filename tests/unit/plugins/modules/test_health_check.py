@@ -36,7 +36,7 @@ class Answers(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "100" if self.path == "/drip" else str(len(body)))
         self.end_headers()
         try:
-            for _ in range(30 if self.path == "/drip" else 0):
+            for _part in range(30 if self.path == "/drip" else 0):
                 self.wfile.write(b".")
                 time.sleep(0.1)
             self.wfile.write(body)

@@ -62,7 +62,7 @@ def test_of_equal_names_the_earlier_folder_counts(tmp_path: Path) -> None:
 
 def test_equal_names_in_one_folder_name_both_files(tmp_path: Path) -> None:
     root = write(tmp_path, a=item("work"), sub__b=item("work"))
-    _, problems = load_catalog([root])
+    problems = load_catalog([root])[1]
     assert said(problems) == (
         f"{root}/a.yml:4: metadata.name: the item 'work' is also defined in {root}/sub/b.yml:4 (names must differ)\n"
         f"{root}/sub/b.yml:4: metadata.name: the item 'work' is also defined in {root}/a.yml:4 (names must differ)"

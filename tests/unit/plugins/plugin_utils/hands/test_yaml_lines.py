@@ -47,7 +47,7 @@ WRONG: list[tuple[str, str, int, str]] = [
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, text: str, line: int, said: str) -> None:
     file = tmp_path / "x.yml"
     file.write_text(text, "utf-8")
-    _, problems = yaml_lines.read_documents(file)
+    problems = yaml_lines.read_documents(file)[1]
     assert [(problem.file, problem.line) for problem in problems] == [(str(file), line)]
     assert said in problems[0].render()
     with pytest.raises(ProblemsFound, match=r"x\.yml"):
@@ -107,14 +107,14 @@ LINES: list[tuple[tuple[Any, ...], int]] = [
 
 @pytest.mark.parametrize(("path", "line"), LINES)
 def test_lines_of_paths(path: tuple[Any, ...], line: int) -> None:
-    (first, _), problems = yaml_lines.parse_documents(TEXT, "x.yml", "folder")
+    (first, _second), problems = yaml_lines.parse_documents(TEXT, "x.yml", "folder")
     assert problems == []
     assert (first.file, first.folder) == ("x.yml", "folder")
     assert first.line_of(path) == line
 
 
 def test_what_is_read_is_plain_data() -> None:
-    (first, second), _ = yaml_lines.parse_documents(TEXT)
+    first, second = yaml_lines.parse_documents(TEXT)[0]
     assert first.data["merged"] == {"one": 2, "two": ["a", "b"]}
     assert first.data[True] is True
     assert second.data == {"second": "2020-01-31", "third": 3}, "dates stay text"

@@ -50,7 +50,7 @@ def test_every_key_reaches_the_model() -> None:
     text = (EXAMPLES / "every-key-bundle.yml").read_text("utf-8")
     problems: list[Problem] = []
     found = parse_bundle(yaml.safe_load(text), problems)
-    preflight, web, api, _, sign_off = found.components[:5]
+    preflight, web, api, _manual, sign_off = found.components[:5]
     assert problems == []
     assert (found.version, found.labels, found.locks) == (
         "2.0.0-rc.1",

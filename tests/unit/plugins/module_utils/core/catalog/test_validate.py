@@ -103,7 +103,7 @@ def test_a_damaged_document_is_not_blamed_twice() -> None:
     assert [line.split(":")[0] for line in said(components, broken)] == ["file2", "file2"]
     fields = "presentation: {fields: [{nme: zone}]}\ncomponents: {a: {item: work, hosts: $fields.zone}}"
     problems = validate(
-        [Document(yaml.safe_load(ITEM)), Document(yaml.safe_load(BUNDLE.split("presentation")[0] + fields))]
+        [Document(yaml.safe_load(ITEM)), Document(yaml.safe_load(BUNDLE.split("presentation", maxsplit=1)[0] + fields))]
     )[1]
     assert {problem.path[0] for problem in problems} == {"presentation"}
 
@@ -127,7 +127,7 @@ def test_every_problem_of_every_document_at_once() -> None:
 
 def test_nesting_without_end_is_a_problem() -> None:
     deep: Any = "x"
-    for _ in range(300):
+    for _level in range(300):
         deep = [deep]
     document = yaml.safe_load(ITEM)
     document["fulfillment"]["automated"]["with"] = {"deep": deep}

@@ -106,7 +106,7 @@ def test_resolve(template: Any, value: Any) -> None:
     before = copy.deepcopy(template)
     result = r.resolve(template, SCOPE_VALUES)
     assert result == value
-    assert type(result) is not tuple
+    assert not isinstance(result, tuple)
     assert template == before
 
 
