@@ -118,7 +118,10 @@ def find(run_id: str, run_folder: Path, execution_id: str = "") -> list[Process]
             continue
         if not execution_id or execution == execution_id:
             words = command.replace(b"\0", b" ").decode(errors="replace").strip()[:120]
-            found.append(Process(pid, parent, started, execution, words, not ended[execution] and of_play(pid)))
+            # The play itself and the workers it forks carry its files in their command: they never outlive it, even
+            # if one was forked just when the play was ended.
+            mine = inside in command or (not ended[execution] and of_play(pid))
+            found.append(Process(pid, parent, started, execution, words, mine))
     return found
 
 
