@@ -83,10 +83,13 @@ def test_a_play_ends_with_its_stubborn_child_and_the_service_goes_on(
 
 
 @needs_proc
-def test_what_an_ended_execution_left_running_is_spared(play: subprocess.Popen[str], run_folder: Path) -> None:
+def test_what_an_ended_execution_left_running_is_spared_but_not_the_play_itself(
+    play: subprocess.Popen[str], run_folder: Path
+) -> None:
     processes.note_end(run_folder / "executions" / "web" / "1" / "do" / "1")
-    assert processes.end("run-1", run_folder, grace=0.1).ended == ()
-    assert play.poll() is None
+    ended = processes.end("run-1", run_folder, grace=0.1)
+    assert [one.pid for one in ended.ended] == [play.pid]
+    assert len(ended.spared) == 2
 
 
 def test_without_proc_the_group_written_down_is_ended(
