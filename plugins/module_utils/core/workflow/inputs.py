@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import resolve, unsafe
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import UNDO, Execution
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
@@ -128,7 +129,7 @@ def execution_inputs(graph: Graph, record: Record, execution: Execution, context
 
 
 def _request(record: Record, execution: Execution) -> dict[str, Any]:
-    """What a play may know of its run; ``because`` says why a rollback began."""
+    """What a play may know of its run; ``because`` says why a rollback began, ``rolled_back`` names its hosts."""
     rollbacks = record.rollbacks
     return {
         "run": record.run["id"],
@@ -140,4 +141,12 @@ def _request(record: Record, execution: Execution) -> dict[str, Any]:
         "batch": execution.batch + 1,
         "hosts": list(execution.hosts),
         "because": str(rollbacks[0]["because"]) if rollbacks else "",
+        "rolled_back": _rolled_back(record),
     }
+
+
+def _rolled_back(record: Record) -> list[str]:
+    """The hosts on which something was undone with success, as far as the rollback has come."""
+    if not record.rollbacks:
+        return []
+    return sorted({host for node in record.nodes.values() for host, s in node.undo.items() if s == states.SUCCESSFUL})
