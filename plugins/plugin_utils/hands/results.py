@@ -9,7 +9,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import HostResult
@@ -22,13 +22,6 @@ _LAST_LINES = 40
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BREAKS = re.compile(r"^[\s-]*(any_errors_fatal|max_fail_percentage)\s*:", re.MULTILINE)
 _ERROR = re.compile(r"^(ERROR!|\[ERROR\]|fatal:|ansible-playbook: error|Traceback )", re.IGNORECASE)
-
-
-class PlayEnd(NamedTuple):
-    """How a play ended: results of hosts, and what it reported with ``set_stats``."""
-
-    results: dict[str, HostResult]
-    outputs: dict[str, Any]
 
 
 class Events:

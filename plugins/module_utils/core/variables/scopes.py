@@ -12,15 +12,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import did_you_mean
 
 SCOPES = ("fields", "metadata", "request", "system", "environment", "outputs", "secrets")
-SCOPE_MEANINGS: Mapping[str, str] = {
-    "fields": "answers to the questions",
-    "metadata": "what the document says about itself",
-    "request": "the run: its id, who asked, the node and batch",
-    "system": "the machine that conducts the run",
-    "environment": "what the installation or the inventory says about the place",
-    "outputs": "what nodes reported, by node",
-    "secrets": "values from secret sources; never shown",
-}
 
 
 class UndefinedReference(HoldfastError):
