@@ -1,0 +1,108 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request on its way through the API: who asks, for what, and with which database session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holdfast.api.errors import Invalid
+
+if TYPE_CHECKING:
+    from holdfast.context import Controller
+    from holdfast.db.models import Token, User
+
+
+@dataclass
+class Reply:
+    """An answer: ``body`` is JSON data, or bytes with a ``content_type``; ``stream`` gives bytes piece by piece."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    stream: Iterable[bytes] | None = None
+    cookies: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Call:
+    """What views are given.
+
+    ``prefix`` is how the API was reached (``/api/v2/``); every link in the answer begins with it. ``query`` holds the
+    parameters in order, names may repeat. ``user`` is None for nobody. ``allow`` are the methods the path has, for
+    the header of the same name. An answer that depends on more than the database says so with ``keep = False``.
+    """
+
+    controller: Controller
+    method: str
+    path: str
+    prefix: str
+    query: Sequence[tuple[str, str]]
+    headers: Mapping[str, str]
+    raw_body: bytes
+    session: Session
+    user: User | None = None
+    token: Token | None = None
+    scheme: str = ""
+    client: str = ""
+    request_id: str = ""
+    allow: tuple[str, ...] = ()
+    keep: bool = True
+    cache: dict[Any, Any] = field(default_factory=dict)
+    _data: Any = None
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The body as a JSON object (``{}`` for none); raises Invalid in AWX's words."""
+        if self._data is None:
+            self._data = self._parse()
+        return dict(self._data)
+
+    def _parse(self) -> dict[str, Any]:
+        if not self.raw_body.strip():
+            return {}
+        try:
+            parsed = json.loads(self.raw_body.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise Invalid(f"JSON parse error - {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise Invalid(f"JSON parse error - {error}\nPossible cause: trailing comma.") from None
+        if not isinstance(parsed, dict):
+            raise Invalid("JSON parse error - not a JSON object")
+        return parsed
+
+    def get(self, name: str, default: str = "") -> str:
+        """The last value of a query parameter."""
+        found = default
+        for key, value in self.query:
+            if key == name:
+                found = value
+        return found
+
+    def url(self, *parts: Any) -> str:
+        """The address of ``parts`` below the prefix: ``call.url("jobs", 3)`` is ``/api/v2/jobs/3/``."""
+        return f"{self.prefix}{'/'.join(str(part) for part in parts)}/"
+
+    def fetch(self, model: type[Any], ids: Iterable[int | None]) -> dict[int, Any]:
+        """The objects with these ids, by id, with one query for those the session does not hold."""
+        wanted = {one for one in ids if one is not None}
+        found: dict[int, Any] = {}
+        missing = []
+        for one in wanted:
+            known = self.session.identity_map.get(self.session.identity_key(model, one))
+            if known is None:
+                missing.append(one)
+            else:
+                found[one] = known
+        for start in range(0, len(missing), 500):
+            rows = self.session.scalars(select(model).where(model.id.in_(missing[start : start + 500])))
+            found.update({row.id: row for row in rows})
+        return found

@@ -1,0 +1,147 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From rows to JSON: fields, links and summaries, many rows with few queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from holdfast.api import named_urls
+from holdfast.api.call import Call
+from holdfast.api.registry import Field, Resource, Summary
+
+ENCRYPTED = "$encrypted$"
+
+
+def moment(value: dt.datetime | None) -> str | None:
+    """A moment as the API writes it: UTC, ``Z``, microseconds only where there are any."""
+    if value is None:
+        return None
+    return value.isoformat().replace("+00:00", "Z")
+
+
+def render(call: Call, rows: Sequence[Any], detail: bool = False) -> list[dict[str, Any]]:
+    """Rows as objects of the API, each as what it is: a list of unified jobs holds jobs and project updates."""
+    registry = call.controller.registry
+    found: dict[int, dict[str, Any]] = {}
+    kinds: dict[str, tuple[Resource, list[Any]]] = {}
+    for row in rows:
+        resource = registry.of_row(row)
+        kinds.setdefault(resource.name, (resource, []))[1].append(row)
+    for resource, same in kinds.values():
+        for row, shown in zip(same, render_as(call, resource, same, detail), strict=True):
+            found[id(row)] = shown
+    return [found[id(row)] for row in rows]
+
+
+def render_one(call: Call, row: Any, resource: Resource | None = None) -> dict[str, Any]:
+    """One row as its detail shows it."""
+    resource = resource or call.controller.registry.of_row(row)
+    return render_as(call, resource, [row], True)[0]
+
+
+def render_as(call: Call, resource: Resource, rows: Sequence[Any], detail: bool) -> list[dict[str, Any]]:
+    """Rows of one resource."""
+    if not rows:
+        return []
+    summaries = _summaries(call, resource, rows, detail)
+    fields = [one for one in resource.fields if not one.write_only and (detail or not one.detail)]
+    return [_render_row(call, resource, row, fields, summaries) for row in rows]
+
+
+def _render_row(
+    call: Call, resource: Resource, row: Any, fields: Sequence[Field], summaries: Mapping[str, Mapping[int, Any]]
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": row.id,
+        "type": resource.type,
+        "url": call.url(resource.name, row.id),
+        "related": related(call, resource, row),
+        "summary_fields": {name: found[row.id] for name, found in summaries.items() if row.id in found},
+    }
+    for one in fields:
+        value = one.value(call, row) if one.value is not None else getattr(row, one.attribute)
+        shown[one.name] = moment(value) if isinstance(value, dt.datetime) else value
+    return shown
+
+
+def related(call: Call, resource: Resource, row: Any) -> dict[str, str]:
+    """The links of a row; those to nothing are left out."""
+    links: dict[str, str] = {}
+    if resource.named_url:
+        named = named_urls.of(call, resource, row)
+        if named:
+            links["named_url"] = call.url(resource.name, named)
+    base = call.url(resource.name, row.id)
+    for one in resource.related:
+        if one.when is not None and not one.when(row):
+            continue
+        if one.to is None:
+            links[one.name] = f"{base}{one.path}/"
+            continue
+        target = one.to(row)
+        if isinstance(target, tuple):
+            links[one.name] = call.url(*target)
+        elif target is not None:
+            links[one.name] = target
+    return links
+
+
+def _summaries(call: Call, resource: Resource, rows: Sequence[Any], detail: bool) -> dict[str, Mapping[int, Any]]:
+    found: dict[str, Mapping[int, Any]] = {}
+    for one in resource.summary:
+        if one.detail and not detail:
+            continue
+        found[one.name] = one.batch(call, rows) if one.batch is not None else _pointed_at(call, one, rows)
+    capabilities = resource.access.capabilities(call, rows)
+    if capabilities:
+        found["user_capabilities"] = capabilities
+    return found
+
+
+def _pointed_at(call: Call, one: Summary, rows: Sequence[Any]) -> Mapping[int, Any]:
+    """What the objects that rows point to look like in a summary, each made once."""
+    prefetch(call, rows, one.name)
+    targets = {row.id: getattr(row, one.name, None) for row in rows}
+    targets = {row_id: target for row_id, target in targets.items() if target is not None}
+    shown = summarize(call, list({id(t): t for t in targets.values()}.values()))
+    return {row_id: shown[id(target)] for row_id, target in targets.items() if id(target) in shown}
+
+
+def summarize(call: Call, rows: Sequence[Any]) -> dict[int, Any]:
+    """What summaries show of rows of any kind, by Python identity; kept for the rest of the request."""
+    kept: dict[int, Any] = call.cache.setdefault("summaries", {})
+    kinds: dict[type[Any], list[Any]] = {}
+    for row in rows:
+        if id(row) not in kept:
+            kinds.setdefault(type(row), []).append(row)
+    for same in kinds.values():
+        make: Callable[..., Mapping[int, Any]] | None = call.controller.registry.of_row(same[0]).summarize
+        if make is not None:
+            shown = make(call, same)
+            kept.update({id(row): shown[row.id] for row in same if row.id in shown})
+    return kept
+
+
+def prefetch(call: Call, rows: Sequence[Any], *names: str) -> None:
+    """Load what the rows' references point to, one query for each reference; looked up afterwards without any."""
+    for name in names:
+        for model, group in _by_model(rows).items():
+            relation = getattr(model, name, None)
+            if relation is None or not hasattr(relation, "property"):
+                continue
+            column = getattr(relation.property, "local_columns", None)
+            if not column or relation.property.uselist:
+                continue
+            attribute = model.__mapper__.get_property_by_column(next(iter(column))).key
+            call.fetch(relation.property.mapper.class_, [getattr(row, attribute) for row in group])
+
+
+def _by_model(rows: Sequence[Any]) -> dict[type[Any], list[Any]]:
+    found: dict[type[Any], list[Any]] = {}
+    for row in rows:
+        found.setdefault(type(row), []).append(row)
+    return found

@@ -1,0 +1,22 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The declarations of all resources: one module for each, or for a family of them."""
+
+from __future__ import annotations
+
+import importlib
+
+from holdfast.api.registry import Registry
+
+MODULES = (
+    "organizations",
+    "labels",
+)
+"""The modules of this package that declare something, in the order in which it is declared."""
+
+
+def declare(registry: Registry) -> None:
+    """Add everything that the API has."""
+    for name in MODULES:
+        importlib.import_module(f"holdfast.api.resources.{name}").declare(registry)

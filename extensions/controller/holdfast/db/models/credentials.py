@@ -1,0 +1,43 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Credentials and their types. Secret inputs are encrypted with a key that the database does not hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from holdfast.db.base import Base, Stamped
+from holdfast.db.models.links import Authored, to_one
+
+
+class CredentialType(Stamped, Authored, Base):
+    """What a kind of credential asks for and how a job is given it."""
+
+    __tablename__ = "credential_types"
+    __table_args__ = (Index("credential_types_name", "name", "kind", unique=True),)
+    name: Mapped[str] = mapped_column(String(512))
+    description: Mapped[str] = mapped_column(Text, default="")
+    kind: Mapped[str] = mapped_column(String(32))
+    namespace: Mapped[str | None] = mapped_column(String(1024))
+    managed: Mapped[bool] = mapped_column(default=False)
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    injectors: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Credential(Stamped, Authored, Base):
+    """One credential. A secret among ``inputs`` is kept as ``$encrypted$...`` (see ``auth.secrets``)."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (Index("credentials_name", "organization_id", "name", "credential_type_id", unique=True),)
+    name: Mapped[str] = mapped_column(String(512))
+    description: Mapped[str] = mapped_column(Text, default="")
+    organization_id: Mapped[int | None] = to_one("organizations", on_delete="CASCADE")
+    credential_type_id: Mapped[int] = to_one("credential_types", on_delete="RESTRICT", null=False)
+    managed: Mapped[bool] = mapped_column(default=False)
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    organization: Mapped[Any] = relationship("Organization", foreign_keys=[organization_id])
+    credential_type: Mapped[CredentialType] = relationship()
