@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 
@@ -15,27 +15,52 @@ from holdfast.api.resources import declare
 from holdfast.auth.secrets import SecretBox, key_of
 from holdfast.context import Controller
 from holdfast.db.base import Database
-
-if TYPE_CHECKING:
-    from holdfast.engine.port import Engine
+from holdfast.db.migrate import migrate
+from holdfast.engine.port import Engine
 from holdfast.settings import Settings
 
 
-def build(settings: Settings, engine: Engine) -> Controller:
-    """A controller whose database is ready for use."""
+def build(settings: Settings, make_engine: Callable[[Settings], Engine] | None = None) -> Controller:
+    """A controller that is ready to begin: its database migrated and seeded, its catalog synced.
+
+    ``make_engine`` replaces the engine on DBOS, for tests.
+    """
     os.makedirs(settings.home, mode=0o700, exist_ok=True)
     home.private_folder(settings.folder)
     database = Database.at(settings.folder) if not settings.database_url else _database(settings)
-    registry = Registry()
+    migrate(database)
     controller = Controller(
         settings=settings,
         database=database,
-        registry=registry,
+        registry=Registry(),
         secrets=SecretBox(key_of(settings.secret_key.get_secret_value(), settings.folder)),
-        engine=engine,
+        engine=(make_engine or _dbos)(settings),
     )
-    declare(registry)
+    declare(controller.registry)
+    _assemble(controller)
     return controller
+
+
+def _assemble(controller: Controller) -> None:
+    """Seed what every controller has, and join the parts to each other."""
+    from holdfast import catalog_sync, seed
+    from holdfast.jobs import attach as attach_jobs
+    from holdfast.runs import attach as attach_runs
+
+    password = seed.seed(controller)
+    if password:
+        controller.services["generated_password"] = password
+    attach_jobs(controller)
+    attach_runs(controller)
+    catalog_sync.attach(controller)
+    controller.on_begin.append(controller.engine.start)
+    controller.on_end.append(lambda: controller.engine.stop(8.0))
+
+
+def _dbos(settings: Settings) -> Engine:
+    from holdfast.engine.dbos_engine import DbosEngine
+
+    return DbosEngine(settings.folder / "engine.db", settings.job_slots)
 
 
 def _database(settings: Settings) -> Database:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli import catalog, rehearse, run, runs
+from holdfast.cli import catalog, rehearse, run, runs, serve
 
 app = typer.Typer(
     name="holdfast",
@@ -55,5 +55,6 @@ def plan(context: typer.Context) -> None:
 
 
 app.command("rehearse")(rehearse.rehearse)
+app.command("serve")(serve.serve)
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")

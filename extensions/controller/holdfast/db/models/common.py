@@ -36,7 +36,7 @@ class ExecutionEnvironment(Stamped, Authored, Base):
     managed: Mapped[bool] = mapped_column(default=False)
     pull: Mapped[str] = mapped_column(String(16), default="")
     organization_id: Mapped[int | None] = to_one("organizations", on_delete="CASCADE")
-    credential_id: Mapped[int | None] = to_one("credentials")
+    credential_id: Mapped[int | None] = to_one("credentials", circular=True)
     organization: Mapped[Any] = relationship("Organization", foreign_keys=[organization_id])
     credential: Mapped[Any] = relationship("Credential", foreign_keys=[credential_id])
 

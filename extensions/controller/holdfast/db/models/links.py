@@ -25,9 +25,13 @@ def link(name: str, left: str, right: str, ordered: bool = False) -> Table:
     )
 
 
-def to_one(target: str, *, on_delete: str = "SET NULL", null: bool = True) -> Any:
-    """The column of a reference to another table (``target`` is the table's name)."""
-    return mapped_column(ForeignKey(f"{target}.id", ondelete=on_delete), nullable=null, index=True)
+def to_one(target: str, *, on_delete: str = "SET NULL", null: bool = True, circular: bool = False) -> Any:
+    """The column of a reference to another table (``target`` is the table's name).
+
+    ``circular``: that table refers to this one too, so the constraint is added when both are there.
+    """
+    key = ForeignKey(f"{target}.id", ondelete=on_delete, use_alter=circular)
+    return mapped_column(key, nullable=null, index=True)
 
 
 class Authored:

@@ -41,7 +41,7 @@ class Organization(Stamped, Authored, Base):
     description: Mapped[str] = mapped_column(Text, default="")
     max_hosts: Mapped[int] = mapped_column(default=0)
     custom_virtualenv: Mapped[str | None] = mapped_column(String(100))
-    default_environment_id: Mapped[int | None] = to_one("execution_environments")
+    default_environment_id: Mapped[int | None] = to_one("execution_environments", circular=True)
     ansible_id: Mapped[str] = mapped_column(String(36), default="")
     default_environment: Mapped[Any] = relationship(
         "ExecutionEnvironment", foreign_keys=[default_environment_id], post_update=True
