@@ -40,7 +40,8 @@ class Field:
     field). ``to`` names the resource that an ``id`` points to; it is kept in the attribute ``<name>_id``.
     ``column`` names another attribute that holds the value. ``value`` makes what is shown from a row instead.
     ``detail`` fields are not in lists. ``clean`` gets ``(call, value)`` of a well-typed value and returns the one to
-    keep, or raises ValueError with what is wrong.
+    keep, or raises ValueError with what is wrong. ``create_only`` fields are taken when an object is made and passed
+    over later. ``post`` replaces what OPTIONS says of the field for POST and PUT.
     """
 
     name: str
@@ -59,12 +60,14 @@ class Field:
     filterable: bool = True
     hidden: bool = False
     detail: bool = False
+    create_only: bool = False
     to: str = ""
     column: str = ""
     help_text: str = ""
     value: Callable[[Call, Any], Any] | None = None
     clean: Callable[[Call, Any], Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    post: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def attribute(self) -> str:
@@ -111,7 +114,8 @@ class SubList:
     ``resource`` is what it lists. ``relation`` is the parent's relationship that holds the objects, or ``query`` makes
     the select from ``(call, parent)``. ``parent_field`` is the field of the listed resource that points back: what is
     created here gets it. ``attach`` says whether objects are associated and disassociated here, ``create`` whether
-    new ones may be made. ``on_attach``/``on_detach`` get ``(call, parent, child, data)`` and may refuse or do it
+    new ones may be made. ``posted`` gets ``(call, parent, data)`` of whatever is posted and returns what it stands for.
+    ``on_attach``/``on_detach`` get ``(call, parent, child, data)`` and may refuse or do it
     themselves (returning True). ``ordered``: the order of association is kept.
     """
 
@@ -123,6 +127,7 @@ class SubList:
     create: bool = False
     detach_deletes: bool = False
     ordered: bool = False
+    posted: Callable[[Call, Any, dict[str, Any]], dict[str, Any]] | None = None
     on_attach: Callable[[Call, Any, Any, dict[str, Any]], bool | None] | None = None
     on_detach: Callable[[Call, Any, Any, dict[str, Any]], bool | None] | None = None
     role: str = "admin_role"

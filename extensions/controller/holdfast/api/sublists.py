@@ -29,7 +29,7 @@ def serve(call: Call, parent: Any, resource: Resource, name: str, sub: SubList) 
         return views.list_rows(call, listed, _query(call, parent, sub, listed))
     if call.method != "POST" or "POST" not in methods(sub):
         raise NotAllowed(call.method)
-    data = call.data
+    data = call.data if sub.posted is None else sub.posted(call, parent, call.data)
     if "id" in data or (sub.attach and not sub.create):
         return _attach(call, parent, resource, name, sub, listed, data)
     return _create(call, parent, resource, name, sub, listed, data)

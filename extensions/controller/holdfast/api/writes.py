@@ -42,7 +42,7 @@ def clean(
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
     for one in resource.fields:
-        if one.read_only:
+        if one.read_only or (one.create_only and row is not None):
             continue
         if one.name not in body:
             _left_out(one, row, partial, values, errors)
