@@ -16,7 +16,7 @@ from holdfast.db.models.common import (
     Schedule,
     Setting,
 )
-from holdfast.db.models.credentials import Credential, CredentialType
+from holdfast.db.models.credentials import Credential, CredentialInputSource, CredentialType
 from holdfast.db.models.events import JobEvent
 from holdfast.db.models.inventory import Group, Host, Inventory, JobHostSummary
 from holdfast.db.models.jobs import Job, ProjectUpdate, UnifiedJob, WorkflowApproval, WorkflowJob
@@ -36,6 +36,7 @@ __all__ = [
     "ActivityStream",
     "Application",
     "Credential",
+    "CredentialInputSource",
     "CredentialType",
     "Execution",
     "ExecutionEnvironment",

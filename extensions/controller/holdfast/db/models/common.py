@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from holdfast.db.base import Base, Stamped, now
@@ -22,6 +22,7 @@ class Label(Stamped, Authored, Base):
     __tablename__ = "labels"
     __table_args__ = (Index("labels_name", "organization_id", "name", unique=True),)
     name: Mapped[str] = mapped_column(String(512))
+    description: Mapped[str] = mapped_column(Text, default="")
     organization_id: Mapped[int] = to_one("organizations", on_delete="CASCADE", null=False)
     organization: Mapped[Any] = relationship("Organization")
 
@@ -54,10 +55,19 @@ class Instance(Stamped, Base):
     managed_by_policy: Mapped[bool] = mapped_column(default=True)
     capacity_adjustment: Mapped[str] = mapped_column(String(5), default="1.00")
     cpu: Mapped[float] = mapped_column(default=0)
-    memory: Mapped[int] = mapped_column(default=0)
+    memory: Mapped[int] = mapped_column(BigInteger, default=0)
     capacity: Mapped[int] = mapped_column(default=0)
+    cpu_capacity: Mapped[int] = mapped_column(default=0)
+    mem_capacity: Mapped[int] = mapped_column(default=0)
+    ip_address: Mapped[str] = mapped_column(String(50), default="")
+    managed: Mapped[bool] = mapped_column(default=False)
     last_seen: Mapped[dt.datetime | None] = mapped_column(default=now)
+    health_check_started: Mapped[dt.datetime | None]
+    last_health_check: Mapped[dt.datetime | None]
     errors: Mapped[str] = mapped_column(Text, default="")
+    rampart_groups: Mapped[list[InstanceGroup]] = relationship(
+        secondary=links.instance_group_instances, back_populates="instances"
+    )
 
 
 class InstanceGroup(Stamped, Base):
@@ -73,7 +83,10 @@ class InstanceGroup(Stamped, Base):
     policy_instance_minimum: Mapped[int] = mapped_column(default=0)
     policy_instance_list: Mapped[list[Any]] = mapped_column(JSON, default=list)
     pod_spec_override: Mapped[str] = mapped_column(Text, default="")
-    instances: Mapped[list[Instance]] = relationship(secondary=links.instance_group_instances)
+    credential: Mapped[Any] = relationship("Credential", foreign_keys=[credential_id])
+    instances: Mapped[list[Instance]] = relationship(
+        secondary=links.instance_group_instances, back_populates="rampart_groups"
+    )
 
 
 class Setting(Base):

@@ -26,6 +26,7 @@ class CredentialType(Stamped, Authored, Base):
     managed: Mapped[bool] = mapped_column(default=False)
     inputs: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     injectors: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    credentials: Mapped[list[Credential]] = relationship(back_populates="credential_type", passive_deletes="all")
 
 
 class Credential(Stamped, Authored, Base):
@@ -40,4 +41,41 @@ class Credential(Stamped, Authored, Base):
     managed: Mapped[bool] = mapped_column(default=False)
     inputs: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     organization: Mapped[Any] = relationship("Organization", foreign_keys=[organization_id])
-    credential_type: Mapped[CredentialType] = relationship()
+    credential_type: Mapped[CredentialType] = relationship(back_populates="credentials")
+    input_sources: Mapped[list[CredentialInputSource]] = relationship(
+        foreign_keys="CredentialInputSource.target_credential_id",
+        back_populates="target_credential",
+        order_by="CredentialInputSource.id",
+        passive_deletes=True,
+    )
+
+    @property
+    def kind(self) -> str | None:
+        """The namespace of its type, under the name clients know."""
+        return self.credential_type.namespace
+
+    @property
+    def cloud(self) -> bool:
+        """True for a credential of a cloud."""
+        return self.credential_type.kind == "cloud"
+
+    @property
+    def kubernetes(self) -> bool:
+        """True for a credential of a cluster."""
+        return self.credential_type.kind == "kubernetes"
+
+
+class CredentialInputSource(Stamped, Authored, Base):
+    """Says that an input of one credential is looked up in the secret store that another one leads to."""
+
+    __tablename__ = "credential_input_sources"
+    __table_args__ = (Index("credential_input_sources_field", "target_credential_id", "input_field_name", unique=True),)
+    description: Mapped[str] = mapped_column(Text, default="")
+    input_field_name: Mapped[str] = mapped_column(String(1024))
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)
+    target_credential_id: Mapped[int] = to_one("credentials", on_delete="CASCADE", null=False)
+    source_credential_id: Mapped[int] = to_one("credentials", on_delete="CASCADE", null=False)
+    target_credential: Mapped[Credential] = relationship(
+        foreign_keys=[target_credential_id], back_populates="input_sources"
+    )
+    source_credential: Mapped[Credential] = relationship(foreign_keys=[source_credential_id])

@@ -8,8 +8,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, ColumnElement, Index, String, Text, func, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from holdfast.db.base import Base, Stamped
 from holdfast.db.models import links
@@ -17,7 +17,10 @@ from holdfast.db.models.links import Authored, to_one
 
 
 class Inventory(Stamped, Authored, Base):
-    """Hosts and groups under one name. ``variables`` is text, YAML or JSON, kept as given."""
+    """Hosts and groups under one name. ``variables`` is text, YAML or JSON, kept as given.
+
+    ``total_hosts`` and the other counts at the end of this module are there for filters.
+    """
 
     __tablename__ = "inventories"
     __table_args__ = (Index("inventories_name", "organization_id", "name", unique=True),)
@@ -54,6 +57,13 @@ class Host(Stamped, Authored, Base):
     ansible_facts_modified: Mapped[dt.datetime | None]
     inventory: Mapped[Inventory] = relationship(back_populates="hosts")
     groups: Mapped[list[Group]] = relationship(secondary=links.host_groups, back_populates="hosts")
+    last_job: Mapped[Any] = relationship("Job", primaryjoin="foreign(Host.last_job_id) == UnifiedJob.id", viewonly=True)
+    last_job_host_summary: Mapped[Any] = relationship(
+        "JobHostSummary", primaryjoin="foreign(Host.last_job_host_summary_id) == JobHostSummary.id", viewonly=True
+    )
+    job_host_summaries: Mapped[list[Any]] = relationship(
+        "JobHostSummary", primaryjoin="Host.id == foreign(JobHostSummary.host_id)", viewonly=True
+    )
 
 
 class Group(Stamped, Authored, Base):
@@ -101,3 +111,21 @@ class JobHostSummary(Stamped, Base):
     failed: Mapped[bool] = mapped_column(default=False)
     job: Mapped[Any] = relationship("Job")
     host: Mapped[Any] = relationship("Host")
+
+
+def _of_inventory(model: type[Host | Group], *wanted: ColumnElement[bool]) -> Any:
+    """How many hosts or groups an inventory has, for filters; views count for many inventories at once."""
+    count = select(func.count(model.id)).where(model.inventory_id == Inventory.id, *wanted)
+    return column_property(count.correlate_except(model).scalar_subquery(), deferred=True)
+
+
+Inventory.total_hosts = _of_inventory(Host)
+Inventory.total_groups = _of_inventory(Group)
+Inventory.hosts_with_active_failures = _of_inventory(Host, Host.last_job_failed.is_(True))
+Inventory.has_active_failures = column_property(
+    select(Host.id)
+    .where(Host.inventory_id == Inventory.id, Host.last_job_failed.is_(True))
+    .correlate_except(Host)
+    .exists(),
+    deferred=True,
+)
