@@ -137,11 +137,11 @@ class Database:
             yield session
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, unseen: bool = False) -> Iterator[Session]:
         """A session whose changes are committed together at the end, or not at all.
 
         With SQLite writers stand in line. ``after_commit`` of ``session.info`` holds calls to make once the changes
-        are there for everybody.
+        are there for everybody. ``unseen`` changes are those that no answer shows: none is made anew for them.
         """
         sqlite = self.engine.dialect.name == "sqlite"
         with self._write if sqlite else contextlib.nullcontext():
@@ -153,7 +153,8 @@ class Database:
                 session.flush()
                 written = session.connection().info.pop("written", set())
                 session.commit()
-            self.generations.bump(written)
+            if not unseen:
+                self.generations.bump(written)
         for call in calls:
             call()
 

@@ -14,15 +14,21 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live im
 
 
 def hosts_again(
-    live: Live, execution: Execution, results: Mapping[str, HostResult], bad: list[str], run_is_over: bool
+    live: Live,
+    execution: Execution,
+    results: Mapping[str, HostResult],
+    bad: list[str],
+    run_is_over: bool,
+    interrupted: bool = False,
 ) -> list[str]:
     """The hosts that get another attempt: by the node's policy, and only while the run still wants it.
 
-    ``bad`` are the hosts that ended badly; ``run_is_over`` says that the whole run is being rolled back.
+    ``bad`` are the hosts that ended badly; ``run_is_over`` says that the whole run is being rolled back;
+    ``interrupted`` that the execution fell with whoever conducted it, which uses up none of its retries.
     """
     node = live.graph.nodes[execution.node]
     cancel = live.record.cancel
-    if not bad or execution.attempt > node.retries.count:
+    if not bad or (execution.attempt > node.retries.count and not (interrupted and node.on_lost == "retry")):
         return []
     if cancel is not None and (execution.action == DO or not cancel["rollback"]):
         return []

@@ -237,7 +237,7 @@ class Conductor:
 
     def _lost(self, event: Lost) -> None:
         execution = self._running(event.execution_id)
-        self._end(execution, dict.fromkeys(execution.hosts, HostResult(states.LOST, event.why)))
+        self._end(execution, dict.fromkeys(execution.hosts, HostResult(states.LOST, event.why)), event.interrupted)
 
     def _timed_out(self, event: TimedOut) -> None:
         if event.execution_id:
@@ -249,9 +249,10 @@ class Conductor:
             state, why = approvals.at_timeout(lane.node)
             self._end_approval(lane, state, why)
 
-    def _end(self, execution: Execution, results: Mapping[str, HostResult]) -> None:
+    def _end(self, execution: Execution, results: Mapping[str, HostResult], interrupted: bool = False) -> None:
         bad = [host for host, result in results.items() if result.state in states.BAD]
-        again = attempts.hosts_again(self.live, execution, results, bad, self.rollbacks.run_is_over())
+        over = self.rollbacks.run_is_over()
+        again = attempts.hosts_again(self.live, execution, results, bad, over, interrupted)
         self._write_end(execution, results, again)
         self.live.note_ended(execution.id)
         if again:

@@ -102,10 +102,15 @@ class Finished(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """Nobody knows how the execution ended: its process is gone without a word."""
+    """Nobody knows how the execution ended: its process is gone without a word.
+
+    ``interrupted``: it was not the play's fault, whoever conducted it was killed. Then a node with ``on_lost: retry``
+    is done again whether it has retries left or not.
+    """
 
     execution_id: str
     why: str
+    interrupted: bool = False
 
 
 class TimedOut(NamedTuple):

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from holdfast.db.models.access import Role, RoleAncestor, RoleParent, RoleUser
+from holdfast.db.models.access import Role, RoleTeam, RoleUser
 from holdfast.db.models.activity import ActivityStream
 from holdfast.db.models.common import (
     ExecutionEnvironment,
@@ -56,8 +56,7 @@ __all__ = [
     "Project",
     "ProjectUpdate",
     "Role",
-    "RoleAncestor",
-    "RoleParent",
+    "RoleTeam",
     "RoleUser",
     "Run",
     "RunChange",

@@ -3,17 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Roles: who may do what to which object, as AWX has them.
 
-A role belongs to one object (or to none: the two singletons). Users are members of roles; a role that is an ancestor
-of another gives all that the other gives. ``role_ancestors`` holds every pair (each role is its own ancestor too), so
-that a list is filtered with one look-up.
+A role belongs to one object (or to none: the two singletons). Users and teams hold roles. Which role brings which other
+role with it is not in the database: it follows from the types (``seeds.roles``) and from the organization an object is
+in, so that making or moving an object, and giving a role, are a few rows, however much hangs on them.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+import datetime as dt
+from typing import Any
 
-from holdfast.db.base import Base
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from holdfast.db.base import Base, now
+from holdfast.db.models.links import to_one
 
 
 class Role(Base):
@@ -26,32 +30,40 @@ class Role(Base):
     content_type: Mapped[str | None] = mapped_column(String(64))
     object_id: Mapped[int | None]
     singleton_name: Mapped[str | None] = mapped_column(String(64), unique=True)
+    members: Mapped[list[Any]] = relationship(
+        "User",
+        secondary="role_users",
+        primaryjoin="Role.id == RoleUser.role_id",
+        secondaryjoin="User.id == RoleUser.user_id",
+        viewonly=True,
+    )
 
 
 class RoleUser(Base):
-    """Membership of a user in a role."""
+    """A role that a user holds."""
 
     __tablename__ = "role_users"
-    role_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True)
+    __table_args__ = (Index("role_users_pair", "role_id", "user_id", unique=True),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    role_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = to_one("users", on_delete="CASCADE", null=False)
+    created: Mapped[dt.datetime] = mapped_column(default=now)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    role: Mapped[Role] = relationship(viewonly=True)
+    user: Mapped[Any] = relationship("User", foreign_keys=[user_id], viewonly=True)
+    created_by: Mapped[Any] = relationship("User", foreign_keys=[created_by_id], viewonly=True)
 
 
-class RoleParent(Base):
-    """``parent_id`` gives all that ``role_id`` gives. ``implicit``: it follows from the model, nobody granted it."""
+class RoleTeam(Base):
+    """A role that every member of a team holds."""
 
-    __tablename__ = "role_parents"
-    role_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
-    parent_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True, index=True)
-    implicit: Mapped[bool] = mapped_column(default=True)
-
-
-class RoleAncestor(Base):
-    """The closure of ``role_parents``, with the object of the descendant, for one look-up."""
-
-    __tablename__ = "role_ancestors"
-    __table_args__ = (Index("role_ancestors_look_up", "ancestor_id", "content_type", "role_field", "object_id"),)
-    descendant_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
-    ancestor_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True)
-    role_field: Mapped[str] = mapped_column(String(64))
-    content_type: Mapped[str | None] = mapped_column(String(64))
-    object_id: Mapped[int | None]
+    __tablename__ = "role_teams"
+    __table_args__ = (Index("role_teams_pair", "role_id", "team_id", unique=True),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    role_id: Mapped[int] = mapped_column(ForeignKey("roles.id", ondelete="CASCADE"))
+    team_id: Mapped[int] = to_one("teams", on_delete="CASCADE", null=False)
+    created: Mapped[dt.datetime] = mapped_column(default=now)
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    role: Mapped[Role] = relationship(viewonly=True)
+    team: Mapped[Any] = relationship("Team", viewonly=True)
+    created_by: Mapped[Any] = relationship("User", foreign_keys=[created_by_id], viewonly=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from holdfast.db.base import Base, Stamped, now
 from holdfast.db.models import links
 from holdfast.db.models.links import Authored, to_one
+from holdfast.db.models.prompts import LaunchPrompts
 
 
 class Label(Stamped, Authored, Base):
@@ -98,8 +99,8 @@ class Setting(Base):
     modified: Mapped[dt.datetime] = mapped_column(default=now)
 
 
-class Schedule(Stamped, Authored, Base):
-    """When a template is to be launched. Kept and judged; nothing fires yet."""
+class Schedule(Stamped, LaunchPrompts, Authored, Base):
+    """When a template is to be launched, and with what. Kept and judged; nothing fires yet."""
 
     __tablename__ = "schedules"
     __table_args__ = (Index("schedules_name", "unified_job_template_id", "name", unique=True),)
@@ -108,12 +109,21 @@ class Schedule(Stamped, Authored, Base):
     rrule: Mapped[str] = mapped_column(Text)
     enabled: Mapped[bool] = mapped_column(default=True)
     unified_job_template_id: Mapped[int] = to_one("unified_job_templates", on_delete="CASCADE", null=False)
-    unified_job_template: Mapped[Any] = relationship("UnifiedJobTemplate")
-    prompts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    extra_data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    inventory_id: Mapped[int | None] = to_one("inventories")
+    execution_environment_id: Mapped[int | None] = to_one("execution_environments")
     dtstart: Mapped[dt.datetime | None]
     dtend: Mapped[dt.datetime | None]
     next_run: Mapped[dt.datetime | None]
+    unified_job_template: Mapped[Any] = relationship("UnifiedJobTemplate", back_populates="schedules")
+    inventory: Mapped[Any] = relationship("Inventory")
+    execution_environment: Mapped[Any] = relationship("ExecutionEnvironment")
+    labels: Mapped[list[Label]] = relationship(secondary=links.schedule_labels)
+    credentials: Mapped[list[Any]] = relationship(
+        "Credential", secondary=links.schedule_credentials, order_by=links.schedule_credentials.c.position
+    )
+    instance_groups: Mapped[list[InstanceGroup]] = relationship(
+        secondary=links.schedule_instance_groups, order_by=links.schedule_instance_groups.c.position
+    )
 
 
 class NotificationTemplate(Stamped, Authored, Base):
@@ -128,3 +138,22 @@ class NotificationTemplate(Stamped, Authored, Base):
     notification_configuration: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     messages: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     organization: Mapped[Any] = relationship("Organization")
+    notifications: Mapped[list[Notification]] = relationship(
+        back_populates="notification_template", passive_deletes=True, order_by="Notification.id.desc()"
+    )
+
+
+class Notification(Stamped, Base):
+    """A notice that was to be sent, and what became of it."""
+
+    __tablename__ = "notifications"
+    notification_template_id: Mapped[int] = to_one("notification_templates", on_delete="CASCADE", null=False)
+    unified_job_id: Mapped[int | None] = to_one("unified_jobs", on_delete="CASCADE")
+    status: Mapped[str] = mapped_column(String(20), default="pending")
+    error: Mapped[str] = mapped_column(Text, default="")
+    notifications_sent: Mapped[int] = mapped_column(default=0)
+    notification_type: Mapped[str] = mapped_column(String(32))
+    recipients: Mapped[str] = mapped_column(Text, default="")
+    subject: Mapped[str] = mapped_column(Text, default="")
+    body: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    notification_template: Mapped[NotificationTemplate] = relationship(back_populates="notifications")

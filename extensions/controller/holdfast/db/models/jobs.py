@@ -21,7 +21,7 @@ class UnifiedJob(Stamped, Authored, Base):
 
     ``status`` is AWX's word; what AWX has no word for stands in ``job_explanation``. ``secret_answers`` are survey
     answers and prompts that are secret, encrypted. ``prompts`` is what the launch gave beyond the template, for a
-    relaunch. ``idempotency_key`` is the client's, unique for each person.
+    relaunch. ``interrupted``: the controller was killed while it ran. ``idempotency_key`` is the client's, unique for each person.
     """
 
     __tablename__ = "unified_jobs"
@@ -53,6 +53,7 @@ class UnifiedJob(Stamped, Authored, Base):
     work_unit_id: Mapped[str | None] = mapped_column(String(255))
     event_processing_finished: Mapped[bool] = mapped_column(default=False)
     cancel_flag: Mapped[bool] = mapped_column(default=False)
+    interrupted: Mapped[bool] = mapped_column(default=False)
     execution_node: Mapped[str] = mapped_column(Text, default="")
     controller_node: Mapped[str] = mapped_column(Text, default="")
     instance_group_id: Mapped[int | None] = to_one("instance_groups")

@@ -13,23 +13,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from holdfast.db.base import Base, Stamped
 from holdfast.db.models import links
 from holdfast.db.models.links import to_one
+from holdfast.db.models.prompts import LaunchPrompts
 
 
-class Prompts:
-    """What a node gives to the launch of its template; None leaves it to the template."""
+class Prompts(LaunchPrompts):
+    """What a node gives to the launch of its template, and how it stands in its workflow."""
 
-    extra_data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    secret_data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    scm_branch: Mapped[str | None] = mapped_column(String(1024))
-    job_type: Mapped[str | None] = mapped_column(String(16))
-    job_tags: Mapped[str | None] = mapped_column(Text)
-    skip_tags: Mapped[str | None] = mapped_column(Text)
-    limit: Mapped[str | None] = mapped_column(Text)
-    diff_mode: Mapped[bool | None]
-    verbosity: Mapped[int | None]
-    forks: Mapped[int | None]
-    job_slice_count: Mapped[int | None]
-    timeout: Mapped[int | None]
     all_parents_must_converge: Mapped[bool] = mapped_column(default=False)
     identifier: Mapped[str] = mapped_column(String(512), default="")
 

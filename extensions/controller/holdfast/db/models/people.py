@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import Any
 
 from sqlalchemy import Index, String, Text
@@ -14,6 +15,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from holdfast.db.base import Base, Stamped
 from holdfast.db.models import links
 from holdfast.db.models.links import Authored, to_one
+
+
+def new_id() -> str:
+    """An id that names an object beyond this controller."""
+    return str(uuid.uuid4())
 
 
 class User(Stamped, Base):
@@ -30,7 +36,14 @@ class User(Stamped, Base):
     is_system_auditor: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     last_login: Mapped[dt.datetime | None]
-    ansible_id: Mapped[str] = mapped_column(String(36), default="")
+    ansible_id: Mapped[str] = mapped_column(String(36), default=new_id)
+    roles: Mapped[list[Any]] = relationship(
+        "Role",
+        secondary="role_users",
+        primaryjoin="User.id == RoleUser.user_id",
+        secondaryjoin="Role.id == RoleUser.role_id",
+        viewonly=True,
+    )
 
 
 class Organization(Stamped, Authored, Base):
@@ -42,7 +55,7 @@ class Organization(Stamped, Authored, Base):
     max_hosts: Mapped[int] = mapped_column(default=0)
     custom_virtualenv: Mapped[str | None] = mapped_column(String(100))
     default_environment_id: Mapped[int | None] = to_one("execution_environments", circular=True)
-    ansible_id: Mapped[str] = mapped_column(String(36), default="")
+    ansible_id: Mapped[str] = mapped_column(String(36), default=new_id)
     default_environment: Mapped[Any] = relationship(
         "ExecutionEnvironment", foreign_keys=[default_environment_id], post_update=True
     )
@@ -70,7 +83,7 @@ class Team(Stamped, Authored, Base):
     name: Mapped[str] = mapped_column(String(512))
     description: Mapped[str] = mapped_column(Text, default="")
     organization_id: Mapped[int] = to_one("organizations", on_delete="CASCADE", null=False)
-    ansible_id: Mapped[str] = mapped_column(String(36), default="")
+    ansible_id: Mapped[str] = mapped_column(String(36), default=new_id)
     organization: Mapped[Organization] = relationship()
 
 

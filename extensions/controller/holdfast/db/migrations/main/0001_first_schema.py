@@ -62,9 +62,15 @@ def upgrade() -> None:
         sa.Column("managed_by_policy", sa.Boolean(), nullable=False),
         sa.Column("capacity_adjustment", sa.String(length=5), nullable=False),
         sa.Column("cpu", sa.Double(), nullable=False),
-        sa.Column("memory", sa.Integer(), nullable=False),
+        sa.Column("memory", sa.BigInteger(), nullable=False),
         sa.Column("capacity", sa.Integer(), nullable=False),
+        sa.Column("cpu_capacity", sa.Integer(), nullable=False),
+        sa.Column("mem_capacity", sa.Integer(), nullable=False),
+        sa.Column("ip_address", sa.String(length=50), nullable=False),
+        sa.Column("managed", sa.Boolean(), nullable=False),
         sa.Column("last_seen", UtcDateTime(), nullable=True),
+        sa.Column("health_check_started", UtcDateTime(), nullable=True),
+        sa.Column("last_health_check", UtcDateTime(), nullable=True),
         sa.Column("errors", sa.Text(), nullable=False),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
@@ -286,6 +292,7 @@ def upgrade() -> None:
     op.create_table(
         "labels",
         sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
@@ -340,43 +347,20 @@ def upgrade() -> None:
         batch_op.create_index("notification_templates_name", ["organization_id", "name"], unique=True)
 
     op.create_table(
-        "role_ancestors",
-        sa.Column("descendant_id", sa.Integer(), nullable=False),
-        sa.Column("ancestor_id", sa.Integer(), nullable=False),
-        sa.Column("role_field", sa.String(length=64), nullable=False),
-        sa.Column("content_type", sa.String(length=64), nullable=True),
-        sa.Column("object_id", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["ancestor_id"], ["roles.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["descendant_id"], ["roles.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("descendant_id", "ancestor_id"),
-    )
-    with op.batch_alter_table("role_ancestors", schema=None) as batch_op:
-        batch_op.create_index(
-            "role_ancestors_look_up", ["ancestor_id", "content_type", "role_field", "object_id"], unique=False
-        )
-
-    op.create_table(
-        "role_parents",
-        sa.Column("role_id", sa.Integer(), nullable=False),
-        sa.Column("parent_id", sa.Integer(), nullable=False),
-        sa.Column("implicit", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["parent_id"], ["roles.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("role_id", "parent_id"),
-    )
-    with op.batch_alter_table("role_parents", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_role_parents_parent_id"), ["parent_id"], unique=False)
-
-    op.create_table(
         "role_users",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("role_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("role_id", "user_id"),
+        sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("role_users", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_role_users_user_id"), ["user_id"], unique=False)
+        batch_op.create_index("role_users_pair", ["role_id", "user_id"], unique=True)
 
     op.create_table(
         "teams",
@@ -397,6 +381,35 @@ def upgrade() -> None:
     with op.batch_alter_table("teams", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_teams_organization_id"), ["organization_id"], unique=False)
         batch_op.create_index("teams_name", ["organization_id", "name"], unique=True)
+
+    op.create_table(
+        "credential_input_sources",
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("input_field_name", sa.String(length=1024), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("target_credential_id", sa.Integer(), nullable=False),
+        sa.Column("source_credential_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("modified_by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["source_credential_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["target_credential_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
+        batch_op.create_index(
+            "credential_input_sources_field", ["target_credential_id", "input_field_name"], unique=True
+        )
+        batch_op.create_index(
+            batch_op.f("ix_credential_input_sources_source_credential_id"), ["source_credential_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_credential_input_sources_target_credential_id"), ["target_credential_id"], unique=False
+        )
 
     op.create_table(
         "groups",
@@ -532,6 +545,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("organization_notify_success", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_organization_notify_success_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
+        "role_teams",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("role_id", sa.Integer(), nullable=False),
+        sa.Column("team_id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("role_teams", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_role_teams_team_id"), ["team_id"], unique=False)
+        batch_op.create_index("role_teams_pair", ["role_id", "team_id"], unique=True)
 
     op.create_table(
         "tokens",
@@ -736,22 +765,40 @@ def upgrade() -> None:
         sa.Column("rrule", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("unified_job_template_id", sa.Integer(), nullable=False),
-        sa.Column("prompts", sa.JSON(), nullable=False),
-        sa.Column("extra_data", sa.JSON(), nullable=False),
+        sa.Column("inventory_id", sa.Integer(), nullable=True),
+        sa.Column("execution_environment_id", sa.Integer(), nullable=True),
         sa.Column("dtstart", UtcDateTime(), nullable=True),
         sa.Column("dtend", UtcDateTime(), nullable=True),
         sa.Column("next_run", UtcDateTime(), nullable=True),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.Column("extra_data", sa.JSON(), nullable=False),
+        sa.Column("secret_data", sa.JSON(), nullable=False),
+        sa.Column("scm_branch", sa.String(length=1024), nullable=True),
+        sa.Column("job_type", sa.String(length=16), nullable=True),
+        sa.Column("job_tags", sa.Text(), nullable=True),
+        sa.Column("skip_tags", sa.Text(), nullable=True),
+        sa.Column("limit", sa.Text(), nullable=True),
+        sa.Column("diff_mode", sa.Boolean(), nullable=True),
+        sa.Column("verbosity", sa.Integer(), nullable=True),
+        sa.Column("forks", sa.Integer(), nullable=True),
+        sa.Column("job_slice_count", sa.Integer(), nullable=True),
+        sa.Column("timeout", sa.Integer(), nullable=True),
         sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.Column("modified_by_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["execution_environment_id"], ["execution_environments.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["inventory_id"], ["inventories.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["unified_job_template_id"], ["unified_job_templates.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("schedules", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_schedules_execution_environment_id"), ["execution_environment_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_schedules_inventory_id"), ["inventory_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_schedules_unified_job_template_id"), ["unified_job_template_id"], unique=False
         )
@@ -860,6 +907,7 @@ def upgrade() -> None:
         sa.Column("work_unit_id", sa.String(length=255), nullable=True),
         sa.Column("event_processing_finished", sa.Boolean(), nullable=False),
         sa.Column("cancel_flag", sa.Boolean(), nullable=False),
+        sa.Column("interrupted", sa.Boolean(), nullable=False),
         sa.Column("execution_node", sa.Text(), nullable=False),
         sa.Column("controller_node", sa.Text(), nullable=False),
         sa.Column("instance_group_id", sa.Integer(), nullable=True),
@@ -966,6 +1014,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.Column("all_parents_must_converge", sa.Boolean(), nullable=False),
+        sa.Column("identifier", sa.String(length=512), nullable=False),
         sa.Column("extra_data", sa.JSON(), nullable=False),
         sa.Column("secret_data", sa.JSON(), nullable=False),
         sa.Column("scm_branch", sa.String(length=1024), nullable=True),
@@ -978,8 +1028,6 @@ def upgrade() -> None:
         sa.Column("forks", sa.Integer(), nullable=True),
         sa.Column("job_slice_count", sa.Integer(), nullable=True),
         sa.Column("timeout", sa.Integer(), nullable=True),
-        sa.Column("all_parents_must_converge", sa.Boolean(), nullable=False),
-        sa.Column("identifier", sa.String(length=512), nullable=False),
         sa.ForeignKeyConstraint(["execution_environment_id"], ["execution_environments.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["inventory_id"], ["inventories.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["unified_job_template_id"], ["unified_job_templates.id"], ondelete="SET NULL"),
@@ -1068,6 +1116,65 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_job_labels_right_id"), ["right_id"], unique=False)
 
     op.create_table(
+        "notifications",
+        sa.Column("notification_template_id", sa.Integer(), nullable=False),
+        sa.Column("unified_job_id", sa.Integer(), nullable=True),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("notifications_sent", sa.Integer(), nullable=False),
+        sa.Column("notification_type", sa.String(length=32), nullable=False),
+        sa.Column("recipients", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["notification_template_id"], ["notification_templates.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["unified_job_id"], ["unified_jobs.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_notifications_notification_template_id"), ["notification_template_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_notifications_unified_job_id"), ["unified_job_id"], unique=False)
+
+    op.create_table(
+        "schedule_credentials",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["schedules.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("schedule_credentials", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_schedule_credentials_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
+        "schedule_instance_groups",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["schedules.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["instance_groups.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("schedule_instance_groups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_schedule_instance_groups_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
+        "schedule_labels",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["schedules.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["labels.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("schedule_labels", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_schedule_labels_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
         "template_always_nodes",
         sa.Column("left_id", sa.Integer(), nullable=False),
         sa.Column("right_id", sa.Integer(), nullable=False),
@@ -1148,6 +1255,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.Column("all_parents_must_converge", sa.Boolean(), nullable=False),
+        sa.Column("identifier", sa.String(length=512), nullable=False),
         sa.Column("extra_data", sa.JSON(), nullable=False),
         sa.Column("secret_data", sa.JSON(), nullable=False),
         sa.Column("scm_branch", sa.String(length=1024), nullable=True),
@@ -1160,8 +1269,6 @@ def upgrade() -> None:
         sa.Column("forks", sa.Integer(), nullable=True),
         sa.Column("job_slice_count", sa.Integer(), nullable=True),
         sa.Column("timeout", sa.Integer(), nullable=True),
-        sa.Column("all_parents_must_converge", sa.Boolean(), nullable=False),
-        sa.Column("identifier", sa.String(length=512), nullable=False),
         sa.ForeignKeyConstraint(["execution_environment_id"], ["execution_environments.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["inventory_id"], ["inventories.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["job_id"], ["unified_jobs.id"], ondelete="SET NULL"),
@@ -1310,6 +1417,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_template_always_nodes_right_id"))
 
     op.drop_table("template_always_nodes")
+    with op.batch_alter_table("schedule_labels", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_schedule_labels_right_id"))
+
+    op.drop_table("schedule_labels")
+    with op.batch_alter_table("schedule_instance_groups", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_schedule_instance_groups_right_id"))
+
+    op.drop_table("schedule_instance_groups")
+    with op.batch_alter_table("schedule_credentials", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_schedule_credentials_right_id"))
+
+    op.drop_table("schedule_credentials")
+    with op.batch_alter_table("notifications", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notifications_unified_job_id"))
+        batch_op.drop_index(batch_op.f("ix_notifications_notification_template_id"))
+
+    op.drop_table("notifications")
     with op.batch_alter_table("job_labels", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_job_labels_right_id"))
 
@@ -1384,6 +1508,8 @@ def downgrade() -> None:
     with op.batch_alter_table("schedules", schema=None) as batch_op:
         batch_op.drop_index("schedules_name")
         batch_op.drop_index(batch_op.f("ix_schedules_unified_job_template_id"))
+        batch_op.drop_index(batch_op.f("ix_schedules_inventory_id"))
+        batch_op.drop_index(batch_op.f("ix_schedules_execution_environment_id"))
 
     op.drop_table("schedules")
     with op.batch_alter_table("organization_instance_groups", schema=None) as batch_op:
@@ -1425,6 +1551,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_tokens_application_id"))
 
     op.drop_table("tokens")
+    with op.batch_alter_table("role_teams", schema=None) as batch_op:
+        batch_op.drop_index("role_teams_pair")
+        batch_op.drop_index(batch_op.f("ix_role_teams_team_id"))
+
+    op.drop_table("role_teams")
     with op.batch_alter_table("organization_notify_success", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_organization_notify_success_right_id"))
 
@@ -1463,23 +1594,22 @@ def downgrade() -> None:
         batch_op.drop_index("groups_name")
 
     op.drop_table("groups")
+    with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_credential_input_sources_target_credential_id"))
+        batch_op.drop_index(batch_op.f("ix_credential_input_sources_source_credential_id"))
+        batch_op.drop_index("credential_input_sources_field")
+
+    op.drop_table("credential_input_sources")
     with op.batch_alter_table("teams", schema=None) as batch_op:
         batch_op.drop_index("teams_name")
         batch_op.drop_index(batch_op.f("ix_teams_organization_id"))
 
     op.drop_table("teams")
     with op.batch_alter_table("role_users", schema=None) as batch_op:
+        batch_op.drop_index("role_users_pair")
         batch_op.drop_index(batch_op.f("ix_role_users_user_id"))
 
     op.drop_table("role_users")
-    with op.batch_alter_table("role_parents", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_role_parents_parent_id"))
-
-    op.drop_table("role_parents")
-    with op.batch_alter_table("role_ancestors", schema=None) as batch_op:
-        batch_op.drop_index("role_ancestors_look_up")
-
-    op.drop_table("role_ancestors")
     with op.batch_alter_table("notification_templates", schema=None) as batch_op:
         batch_op.drop_index("notification_templates_name")
         batch_op.drop_index(batch_op.f("ix_notification_templates_organization_id"))
