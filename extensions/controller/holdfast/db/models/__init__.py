@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Integer
+
+from holdfast.db.base import Base
 from holdfast.db.models.access import Role, RoleTeam, RoleUser
 from holdfast.db.models.activity import ActivityStream
 from holdfast.db.models.common import (
@@ -12,6 +15,7 @@ from holdfast.db.models.common import (
     Instance,
     InstanceGroup,
     Label,
+    Notification,
     NotificationTemplate,
     Schedule,
     Setting,
@@ -19,11 +23,21 @@ from holdfast.db.models.common import (
 from holdfast.db.models.credentials import Credential, CredentialInputSource, CredentialType
 from holdfast.db.models.events import JobEvent
 from holdfast.db.models.inventory import Group, Host, Inventory, JobHostSummary
-from holdfast.db.models.jobs import Job, ProjectUpdate, UnifiedJob, WorkflowApproval, WorkflowJob
+from holdfast.db.models.jobs import (
+    AdHocCommand,
+    InventoryUpdate,
+    Job,
+    ProjectUpdate,
+    SystemJob,
+    UnifiedJob,
+    WorkflowApproval,
+    WorkflowJob,
+)
 from holdfast.db.models.nodes import WorkflowJobNode, WorkflowJobTemplateNode
 from holdfast.db.models.people import Application, LoginSession, Organization, Team, Token, User
 from holdfast.db.models.runs import Execution, Run, RunChange
 from holdfast.db.models.templates import (
+    InventorySource,
     JobTemplate,
     Project,
     SystemJobTemplate,
@@ -34,6 +48,7 @@ from holdfast.db.models.templates import (
 
 __all__ = [
     "ActivityStream",
+    "AdHocCommand",
     "Application",
     "Credential",
     "CredentialInputSource",
@@ -45,12 +60,15 @@ __all__ = [
     "Instance",
     "InstanceGroup",
     "Inventory",
+    "InventorySource",
+    "InventoryUpdate",
     "Job",
     "JobEvent",
     "JobHostSummary",
     "JobTemplate",
     "Label",
     "LoginSession",
+    "Notification",
     "NotificationTemplate",
     "Organization",
     "Project",
@@ -62,6 +80,7 @@ __all__ = [
     "RunChange",
     "Schedule",
     "Setting",
+    "SystemJob",
     "SystemJobTemplate",
     "Team",
     "Token",
@@ -74,4 +93,5 @@ __all__ = [
     "WorkflowJobNode",
     "WorkflowJobTemplate",
     "WorkflowJobTemplateNode",
+    "sqlite_autoincrement",
 ]
