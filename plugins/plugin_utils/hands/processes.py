@@ -6,9 +6,10 @@
 Every child play carries ``HOLDFAST_RUN`` and ``HOLDFAST_EXECUTION`` in its environment, and so does what it starts.
 But not all of that is the play: a service that a play started on this machine carries them too, and must go on. What
 belongs to the play are the processes with a file of the run's folder on their command line (Ansible and its
-workers), modules on their way (``ansible-tmp-`` on the command line), and whatever descends from those. A service
-that has detached itself descends from none of them, and whatever still runs when its execution has ended was meant to.
-Shared connections (``ssh: ... [mux]``) are spared as well: other
+workers), modules on their way (``ansible-tmp-`` on the command line), and whatever descends from those, with their
+environment or another (``env -i``, ``sudo``). A service that has detached itself descends from none of them, and
+whatever still runs when its execution has ended was meant to. The supervisor of another run is spared: it ends in order
+by itself when the play that started it goes. Shared connections (``ssh: ... [mux]``) are spared as well: other
 executions may be using them, and they end by themselves.
 
 Where there is no ``/proc``, the process group that each execution wrote down is ended.
@@ -20,7 +21,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -32,6 +33,7 @@ GRACE = 1.0
 """Seconds between the polite signal and the other one."""
 _PATIENCE = 1.5
 _MODULE = b"/ansible-tmp-"
+_SUPERVISOR = b"/_bootstrap.py\0supervise"
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,34 @@ def _carriers(run_id: str) -> dict[int, tuple[int, str, str, bytes]]:
     return found
 
 
+def _words(command: bytes) -> str:
+    """A command line for people."""
+    return command.replace(b"\0", b" ").decode(errors="replace").strip()[:120]
+
+
+def _followers(carriers: Container[int], of_play: Iterable[Process]) -> list[Process]:
+    """What descends from processes of a play without carrying the run: it was given an environment of its own."""
+    waiting = list(of_play)
+    if not waiting:
+        return []
+    children: dict[int, list[tuple[int, str]]] = {}
+    for entry in os.listdir(PROC):
+        facts = _parent_and_start(entry) if entry.isdigit() and int(entry) not in carriers else None
+        if facts is not None:
+            children.setdefault(facts[0], []).append((int(entry), facts[1]))
+    found = []
+    while waiting:
+        above = waiting.pop()
+        for pid, started in children.get(above.pid, ()):
+            command = _read(str(pid), "cmdline")
+            if _SUPERVISOR not in command:
+                found.append(Process(pid, above.pid, started, above.execution, _words(command), True))
+                waiting.append(found[-1])
+    return found
+
+
 def find(run_id: str, run_folder: Path, execution_id: str = "") -> list[Process]:
-    """The processes that carry a run (or one execution of it), those of its plays and those they left running."""
+    """The processes of a run (or of one execution of it), those of its plays and those they left running."""
     carriers = _carriers(run_id)
     inside = os.fsencode(run_folder) + b"/"
     verdict: dict[int, bool] = {}
@@ -117,12 +145,11 @@ def find(run_id: str, run_folder: Path, execution_id: str = "") -> list[Process]
         if command.startswith(b"ssh: ") and b"[mux]" in command:
             continue
         if not execution_id or execution == execution_id:
-            words = command.replace(b"\0", b" ").decode(errors="replace").strip()[:120]
             # The play itself and the workers it forks carry its files in their command: they never outlive it, even
             # if one was forked just when the play was ended.
             mine = inside in command or (not ended[execution] and of_play(pid))
-            found.append(Process(pid, parent, started, execution, words, mine))
-    return found
+            found.append(Process(pid, parent, started, execution, _words(command), mine))
+    return found + _followers(carriers, [one for one in found if one.of_play and not ended[one.execution]])
 
 
 def _lives(process: Process) -> bool:

@@ -92,6 +92,33 @@ def test_what_an_ended_execution_left_running_is_spared_but_not_the_play_itself(
     assert len(ended.spared) == 2
 
 
+# A play that starts a program with an environment of its own, as ``sudo`` does, and the supervisor of another run.
+ELSEWHERE = """
+import subprocess, sys, time
+stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE, env={})
+child.stdout.readline()
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "/x/_bootstrap.py", "supervise"], env={})
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@needs_proc
+def test_what_a_play_started_with_another_environment_ends_too_but_no_supervisor(run_folder: Path) -> None:
+    environment = {**os.environ, processes.RUN: "run-1", processes.EXECUTION: EXECUTION}
+    command = [sys.executable, "-c", ELSEWHERE, f"@{run_folder}/executions/web/1/do/1/private/vars.yml"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True) as play:
+        assert play.stdout is not None
+        assert play.stdout.readline() == "ready\n"
+        children = Path(f"/proc/{play.pid}/task/{play.pid}/children").read_text().split()
+        stubborn, supervisor = (int(pid) for pid in children)
+        ended = processes.end("run-1", run_folder, EXECUTION, grace=0.2)
+        assert {one.pid for one in ended.ended} == {play.pid, stubborn}
+        assert {one.execution for one in ended.ended} == {EXECUTION}
+        os.kill(supervisor, 9)  # raises when it has gone
+
+
 def test_without_proc_the_group_written_down_is_ended(
     play: subprocess.Popen[str], run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
