@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Integer
-
-from holdfast.db.base import Base
 from holdfast.db.models.access import Role, RoleTeam, RoleUser
 from holdfast.db.models.activity import ActivityStream
 from holdfast.db.models.common import (
@@ -93,5 +90,4 @@ __all__ = [
     "WorkflowJobNode",
     "WorkflowJobTemplate",
     "WorkflowJobTemplateNode",
-    "sqlite_autoincrement",
 ]
