@@ -155,5 +155,5 @@ class Notification(Stamped, Base):
     notification_type: Mapped[str] = mapped_column(String(32))
     recipients: Mapped[str] = mapped_column(Text, default="")
     subject: Mapped[str] = mapped_column(Text, default="")
-    body: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    body: Mapped[Any] = mapped_column(JSON, default=dict)
     notification_template: Mapped[NotificationTemplate] = relationship(back_populates="notifications")

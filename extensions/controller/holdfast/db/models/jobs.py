@@ -9,7 +9,7 @@ import datetime as dt
 from typing import Any
 
 from sqlalchemy import JSON, Index, String, Text
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship, synonym
 
 from holdfast.db.base import Base, Stamped
 from holdfast.db.models import links
@@ -60,10 +60,16 @@ class UnifiedJob(Stamped, Authored, Base):
     secret_answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     survey_passwords: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     prompts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    start_args: Mapped[str] = mapped_column(Text, default="")
+    dependency_id: Mapped[int | None] = mapped_column(index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    idempotency: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     request_id: Mapped[str] = mapped_column(String(64), default="")
     unified_job_template: Mapped[Any] = relationship("UnifiedJobTemplate", foreign_keys=[unified_job_template_id])
     organization: Mapped[Any] = relationship("Organization")
+    schedule: Mapped[Any] = relationship(
+        "Schedule", primaryjoin="foreign(UnifiedJob.schedule_id) == Schedule.id", viewonly=True
+    )
     execution_environment: Mapped[Any] = relationship("ExecutionEnvironment", foreign_keys=[execution_environment_id])
     instance_group: Mapped[Any] = relationship("InstanceGroup", foreign_keys=[instance_group_id])
     labels: Mapped[list[Any]] = relationship("Label", secondary=links.job_labels)
@@ -96,7 +102,8 @@ class UnifiedJob(Stamped, Authored, Base):
     webhook_credential_id: Mapped[int | None] = to_one("credentials")
     job_type: Mapped[str | None] = mapped_column(String(16))
 
-    __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "unified_job"}
+    # All columns are in one table; a list of many kinds reads them all at once.
+    __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "unified_job", "with_polymorphic": "*"}
 
     @declared_attr
     def inventory(cls) -> Mapped[Any]:
@@ -132,12 +139,15 @@ class Job(UnifiedJob):
     project_update_id: Mapped[int | None]
     execution_id: Mapped[str | None] = mapped_column(String(300), unique=True)
     execution: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    job_template_id: Mapped[int | None] = synonym("unified_job_template_id")
+    job_template: Mapped[Any] = relationship(
+        "JobTemplate", foreign_keys="UnifiedJob.unified_job_template_id", viewonly=True
+    )
+    job_host_summaries: Mapped[list[Any]] = relationship("JobHostSummary", viewonly=True)
+    project_update: Mapped[Any] = relationship(
+        "ProjectUpdate", primaryjoin="foreign(Job.project_update_id) == remote(UnifiedJob.id)", viewonly=True
+    )
     __mapper_args__ = {"polymorphic_identity": "job"}
-
-    @property
-    def job_template(self) -> Any:
-        """The template, under the name clients know."""
-        return self.unified_job_template
 
 
 class ProjectUpdate(UnifiedJob):
@@ -185,3 +195,24 @@ class WorkflowApproval(UnifiedJob):
     timed_out: Mapped[bool | None] = mapped_column(default=False)
     approved_or_denied_by: Mapped[Any] = relationship("User", foreign_keys=[approved_or_denied_by_id])
     __mapper_args__ = {"polymorphic_identity": "workflow_approval"}
+
+
+class AdHocCommand(UnifiedJob):
+    """One module run on hosts of an inventory; kept for AWX's clients, none can be started yet."""
+
+    module_name: Mapped[str | None] = mapped_column(String(1024), default="")
+    module_args: Mapped[str | None] = mapped_column(Text, default="")
+    __mapper_args__ = {"polymorphic_identity": "ad_hoc_command"}
+
+
+class SystemJob(UnifiedJob):
+    """One run of housekeeping; kept for AWX's clients, none can be started yet."""
+
+    __mapper_args__ = {"polymorphic_identity": "system_job"}
+
+
+class InventoryUpdate(UnifiedJob):
+    """One update of an inventory from its source; kept for AWX's clients, none can be started yet."""
+
+    source: Mapped[str | None] = mapped_column("inventory_source", String(32), default="")
+    __mapper_args__ = {"polymorphic_identity": "inventory_update"}

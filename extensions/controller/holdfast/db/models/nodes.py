@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Table, Text
+from sqlalchemy import JSON, Index, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from holdfast.db.base import Base, Stamped

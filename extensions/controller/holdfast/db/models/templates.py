@@ -36,6 +36,7 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
     last_job_run: Mapped[dt.datetime | None]
     last_job_failed: Mapped[bool] = mapped_column(default=False)
     next_job_run: Mapped[dt.datetime | None]
+    next_schedule_id: Mapped[int | None]
     catalog_key: Mapped[str | None] = mapped_column(String(300), unique=True)
     catalog: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     organization: Mapped[Any] = relationship("Organization")
@@ -57,6 +58,22 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
     )
     notification_templates_error: Mapped[list[Any]] = relationship(
         "NotificationTemplate", secondary=links.template_notify_error
+    )
+
+    schedules: Mapped[list[Any]] = relationship(
+        "Schedule", back_populates="unified_job_template", passive_deletes=True, order_by="Schedule.id"
+    )
+    current_job: Mapped[Any] = relationship(
+        "UnifiedJob", primaryjoin="foreign(UnifiedJobTemplate.current_job_id) == UnifiedJob.id", viewonly=True
+    )
+    last_job: Mapped[Any] = relationship(
+        "UnifiedJob", primaryjoin="foreign(UnifiedJobTemplate.last_job_id) == UnifiedJob.id", viewonly=True
+    )
+    next_schedule: Mapped[Any] = relationship(
+        "Schedule", primaryjoin="foreign(UnifiedJobTemplate.next_schedule_id) == Schedule.id", viewonly=True
+    )
+    unifiedjob_unified_jobs: Mapped[list[Any]] = relationship(
+        "UnifiedJob", foreign_keys="UnifiedJob.unified_job_template_id", viewonly=True
     )
 
     # Columns that several kinds have; each kind's class says which are its own.
@@ -82,7 +99,12 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
     ask_inventory_on_launch: Mapped[bool] = mapped_column(default=False)
     ask_labels_on_launch: Mapped[bool] = mapped_column(default=False)
 
-    __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "unified_job_template"}
+    # All columns are in one table; a list of many kinds reads them all at once.
+    __mapper_args__ = {
+        "polymorphic_on": "type",
+        "polymorphic_identity": "unified_job_template",
+        "with_polymorphic": "*",
+    }
 
     @declared_attr
     def inventory(cls) -> Mapped[Any]:
@@ -123,6 +145,7 @@ class JobTemplate(UnifiedJobTemplate):
     project: Mapped[Any] = relationship(
         "Project", foreign_keys=[project_id], remote_side="UnifiedJobTemplate.id", viewonly=True
     )
+    jobs: Mapped[list[Any]] = relationship("Job", foreign_keys="Job.unified_job_template_id", viewonly=True)
     __mapper_args__ = {"polymorphic_identity": "job_template"}
 
 
@@ -179,3 +202,10 @@ class SystemJobTemplate(UnifiedJobTemplate):
 
     system_job_type: Mapped[str | None] = mapped_column("system_job_type", String(32), default="")
     __mapper_args__ = {"polymorphic_identity": "system_job_template"}
+
+
+class InventorySource(UnifiedJobTemplate):
+    """Where hosts of an inventory would be read from; kept and shown, nothing is read yet."""
+
+    source: Mapped[str | None] = mapped_column("inventory_source", String(32), default="")
+    __mapper_args__ = {"polymorphic_identity": "inventory_source"}
