@@ -104,7 +104,6 @@ def update_row(call: Call, resource: Resource, row: Any, given: Mapping[str, Any
     _stamp(call, row)
     call.session.flush()
     call.session.expire(row, [one.name for one in resource.fields if one.to and hasattr(resource.model, one.name)])
-    roles.object_updated(call, resource.type, row)
     if resource.hooks.updated is not None:
         resource.hooks.updated(call, row, before)
     if resource.activity:

@@ -61,7 +61,9 @@ class Base(DeclarativeBase):
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         table = cls.__dict__.get("__table__")
-        key = list(table.primary_key) if table is not None else []
+        if table is None:
+            return
+        key = list(table.primary_key)
         if len(key) == 1 and isinstance(key[0].type, Integer):
             table.dialect_kwargs["sqlite_autoincrement"] = True
 
