@@ -19,6 +19,8 @@ import yaml
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 
 PREFIX = "HOLDFAST_SECRET_"
+CONTROLLER_KEY = "HOLDFAST_SECRET_KEY"
+"""What a controller encrypts with: no secret of anybody's changes, though its name looks like one."""
 FILE = "HOLDFAST_SECRETS"
 
 
@@ -27,7 +29,7 @@ def read(environ: Optional[Mapping[str, str]] = None) -> dict[str, Any]:
     env = os.environ if environ is None else environ
     found = _from_file(Path(env[FILE]).expanduser()) if env.get(FILE) else {}
     for name, value in env.items():
-        if name.startswith(PREFIX) and len(name) > len(PREFIX):
+        if name.startswith(PREFIX) and len(name) > len(PREFIX) and name != CONTROLLER_KEY:
             found[name[len(PREFIX) :].lower()] = value
     return found
 

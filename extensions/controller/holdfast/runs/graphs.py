@@ -10,6 +10,7 @@ of the graph that runs on the one pseudo host ``localhost``. A bundle is compile
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval
@@ -68,7 +69,9 @@ def native_graph(document: Mapping[str, Any]) -> Graph:
     )
 
 
-def graph_and_context(kind: str, document: Mapping[str, Any], run_id: str, answers: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:  # fmt: skip
+def graph_and_context(
+    kind: str, document: Mapping[str, Any], run_id: str, answers: Mapping[str, Any]
+) -> tuple[Graph, dict[str, Any]]:
     """The graph of a run, and what its conditions may use. ``answers`` are the secret ones, in clear."""
     if kind == NATIVE:
         return native_graph(document), {}
@@ -79,7 +82,5 @@ def graph_and_context(kind: str, document: Mapping[str, Any], run_id: str, answe
 
 def bundle_launch(document: Mapping[str, Any], answers: Mapping[str, Any]) -> Launch:
     """The launch of a bundle with its secret answers."""
-    from dataclasses import replace
-
     launch = Launch.from_data(document)
     return replace(launch, fields={**launch.fields, **answers}) if answers else launch

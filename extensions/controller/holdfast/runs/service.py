@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -23,6 +23,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Asked,
     Cancel,
     CancelAsked,
+    Change,
     Ended,
     Event,
     Execution,
@@ -37,18 +38,19 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from holdfast.context import Controller
 from holdfast.db.base import after_commit, now
 from holdfast.db.models import Execution as ExecutionRow
-from holdfast.db.models import Run, UnifiedJob, WorkflowJob
+from holdfast.db.models import Run, RunChange, UnifiedJob, WorkflowJob
+from holdfast.runs import nodes, people
 from holdfast.runs.alarms import Alarms
 from holdfast.runs.locks import RunLocks
 from holdfast.runs.store import OpenRun, RunStore
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
 
 log = logging.getLogger("holdfast.runs")
+AnswersOf = Callable[[Session, Run], dict[str, Any]]
 LOOK_AGAIN = 1.0
 """Seconds until a lock that somebody else holds is tried again."""
 
@@ -66,20 +68,14 @@ class Kind(Protocol):
     def start(self, session: Session, run: OpenRun, execution: Execution) -> UnifiedJob:
         """Make the job of an execution, queued when the transaction is committed. Raises HoldfastError."""
 
-    def ask(self, session: Session, run: OpenRun, node: str, batch: int) -> None:
-        """Ask people about a node."""
-
     def results(self, session: Session, run: OpenRun, execution: Execution, job: UnifiedJob) -> Results:
         """What a job's end means for the hosts of its execution."""
-
-    def show(self, session: Session, run: OpenRun) -> None:
-        """Bring the workflow job's nodes up to date with the record."""
 
 
 class Runs:
     """All runs of a controller."""
 
-    def __init__(self, controller: Controller, kinds: Mapping[str, Kind], answers_of: Callable[[Session, Run], dict[str, Any]]) -> None:  # fmt: skip
+    def __init__(self, controller: Controller, kinds: Mapping[str, Kind], answers_of: AnswersOf) -> None:
         self._controller = controller
         self._kinds = kinds
         self.store = RunStore(answers_of)
@@ -89,19 +85,32 @@ class Runs:
 
     # --- from outside -------------------------------------------------------------------------------------------
 
-    def begin(self, session: Session, job: WorkflowJob, kind: str, document: Mapping[str, Any], facts: Mapping[str, Any]) -> Run:  # fmt: skip
+    def begin(
+        self,
+        session: Session,
+        job: WorkflowJob,
+        kind: str,
+        document: Mapping[str, Any],
+        facts: Mapping[str, Any],
+        resumed: Sequence[Change] = (),
+    ) -> Run:
         """Make the run of a workflow job, and go on with it as soon as the transaction is committed.
 
-        ``facts`` are those of the record: ``requested_by``, or everything that a resume brings (``changes``).
+        ``facts`` are those of the record, such as ``requested_by``; ``resumed`` are the first changes of a run that
+        goes on from another one (see the core's ``resume``), which hold them already.
         """
         run_id = f"wf{job.id}"
         row = Run(id=run_id, workflow_job_id=job.id, kind=kind, launch=dict(document), state=states.PENDING, version=0)
         job.run_id = run_id
         session.add(row)
         session.flush()
+        if resumed:
+            session.execute(insert(RunChange), [{"run_id": run_id, "change": change} for change in resumed])
+            row.version = len(resumed)
         run = self.store.load(session, run_id)
-        run.fresh += run.conductor.begin(self._clock(), {"id": run_id, **facts})
-        self._take_bundle_locks(session, run)
+        if not resumed:
+            run.fresh += run.conductor.begin(self._clock(), {"id": run_id, **facts})
+        self._take_bundle_locks(run)
         self._follow(session, run)
         return row
 
@@ -126,7 +135,7 @@ class Runs:
                 return
             run = self.store.load(session, run_id)
             if run.record.state in (states.PENDING, states.WAITING):
-                self._take_bundle_locks(session, run)
+                self._take_bundle_locks(run)
             self._follow(session, run)
 
     def job_ended(self, job_id: int) -> None:
@@ -181,7 +190,8 @@ class Runs:
             else:
                 results = self._kinds[run.row.kind].results(session, run, running, job)
                 self._apply(run, Finished(execution.id, results.hosts, results.outputs))
-            self._locks.release(run.row.id, set(run.conductor.graph.nodes[running.node].locks) - set(run.conductor.graph.locks))  # fmt: skip
+            own = set(run.conductor.graph.nodes[running.node].locks) - set(run.conductor.graph.locks)
+            self._locks.release(run.row.id, own)
         self._follow(session, run)
 
     def _follow(self, session: Session, run: OpenRun) -> None:
@@ -192,8 +202,9 @@ class Runs:
             moved = False
             for decision in run.conductor.decide(self._clock(), frozenset(busy)):
                 moved = self._do(session, run, decision, busy) or moved
+        touched = {change["node"] for change in run.fresh if "node" in change}
         self.store.save(session, run)
-        self._kinds[run.row.kind].show(session, run)
+        nodes.show(session, run, touched)
         self._show_state(session, run)
         if run.record.ended:
             after_commit(session, lambda: self._over(run.row.id, run.row.workflow_job_id))
@@ -209,7 +220,7 @@ class Runs:
             return False
         if isinstance(decision, Ask):
             self._apply(run, Asked(decision.node, decision.batch))
-            self._kinds[run.row.kind].ask(session, run, decision.node, decision.batch)
+            people.ask(session, run, decision.node, decision.batch)
         elif isinstance(decision, Expire):
             self._apply(run, TimedOut(node=decision.node, batch=decision.batch))
         elif isinstance(decision, Finish):
@@ -256,7 +267,7 @@ class Runs:
 
     # --- locks and time -----------------------------------------------------------------------------------------
 
-    def _take_bundle_locks(self, session: Session, run: OpenRun) -> None:
+    def _take_bundle_locks(self, run: OpenRun) -> None:
         """Take the run's own locks before anything of it starts, or say who holds one."""
         if run.record.cancel is not None:
             return
@@ -298,9 +309,9 @@ class Runs:
             job.failed = job.status != states.SUCCESSFUL
             job.elapsed = max(0.0, round((job.finished - (job.started or job.created)).total_seconds(), 3))
             job.canceled_on = job.finished if job.status == states.CANCELED else None
-            self._show_template(session, job)
+            self._show_template(job)
 
-    def _show_template(self, session: Session, job: WorkflowJob) -> None:
+    def _show_template(self, job: WorkflowJob) -> None:
         template = job.unified_job_template
         if template is not None:
             template.last_job_id = job.id

@@ -60,7 +60,11 @@ class WorkflowJobTemplateNode(Stamped, Prompts, Base):
 
 
 class WorkflowJobNode(Stamped, Prompts, Base):
-    """A node of a workflow job. ``node`` is its name in the run's record."""
+    """A node of a workflow job.
+
+    ``node`` is its name in the run's graph, ``batch``, ``action`` and ``attempt`` say which execution of it the row
+    shows: a bundle has a row for each batch, and gets one for each further attempt and each undo.
+    """
 
     __tablename__ = "workflow_job_nodes"
     workflow_job_id: Mapped[int] = to_one("unified_jobs", on_delete="CASCADE", null=False)
@@ -71,6 +75,9 @@ class WorkflowJobNode(Stamped, Prompts, Base):
     do_not_run: Mapped[bool] = mapped_column(default=False)
     ancestor_artifacts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     node: Mapped[str] = mapped_column(String(512), default="")
+    batch: Mapped[int] = mapped_column(default=0)
+    action: Mapped[str] = mapped_column(String(8), default="do")
+    attempt: Mapped[int] = mapped_column(default=1)
     workflow_job: Mapped[Any] = relationship("WorkflowJob", foreign_keys=[workflow_job_id], back_populates="nodes")
     job: Mapped[Any] = relationship("UnifiedJob", foreign_keys=[job_id])
     unified_job_template: Mapped[Any] = relationship("UnifiedJobTemplate", foreign_keys=[unified_job_template_id])

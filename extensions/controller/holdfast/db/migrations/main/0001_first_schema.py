@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("credential_types", schema=None) as batch_op:
         batch_op.create_index("credential_types_name", ["name", "kind"], unique=True)
@@ -77,6 +78,7 @@ def upgrade() -> None:
         sa.Column("modified", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("hostname"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "organizations",
@@ -98,6 +100,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("organizations", schema=None) as batch_op:
         batch_op.create_index(
@@ -113,6 +116,7 @@ def upgrade() -> None:
         sa.Column("singleton_name", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("singleton_name"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("roles", schema=None) as batch_op:
         batch_op.create_index("roles_object", ["content_type", "object_id", "role_field"], unique=True)
@@ -123,6 +127,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(length=64), nullable=False),
         sa.Column("change", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("run_changes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_run_changes_run_id"), ["run_id"], unique=False)
@@ -166,6 +171,7 @@ def upgrade() -> None:
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("username"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "activity_stream",
@@ -186,6 +192,7 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["actor_id"], ["users.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("activity_stream", schema=None) as batch_op:
         batch_op.create_index("activity_object", ["object1", "object1_id"], unique=False)
@@ -209,6 +216,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("client_id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("applications", schema=None) as batch_op:
         batch_op.create_index("applications_name", ["organization_id", "name"], unique=True)
@@ -232,6 +240,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("credentials", schema=None) as batch_op:
         batch_op.create_index("credentials_name", ["organization_id", "name", "credential_type_id"], unique=True)
@@ -258,6 +267,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("execution_environments", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_execution_environments_credential_id"), ["credential_id"], unique=False)
@@ -284,6 +294,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("inventories", schema=None) as batch_op:
         batch_op.create_index("inventories_name", ["organization_id", "name"], unique=True)
@@ -303,6 +314,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("labels", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_labels_organization_id"), ["organization_id"], unique=False)
@@ -318,6 +330,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key_hash"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_login_sessions_user_id"), ["user_id"], unique=False)
@@ -339,6 +352,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("notification_templates", schema=None) as batch_op:
         batch_op.create_index(
@@ -357,6 +371,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("role_users", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_role_users_user_id"), ["user_id"], unique=False)
@@ -377,6 +392,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("teams", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_teams_organization_id"), ["organization_id"], unique=False)
@@ -399,6 +415,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["source_credential_id"], ["credentials.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["target_credential_id"], ["credentials.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
         batch_op.create_index(
@@ -426,6 +443,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["inventory_id"], ["inventories.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("groups", schema=None) as batch_op:
         batch_op.create_index("groups_name", ["inventory_id", "name"], unique=True)
@@ -453,6 +471,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["inventory_id"], ["inventories.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("hosts", schema=None) as batch_op:
         batch_op.create_index("hosts_name", ["inventory_id", "name"], unique=True)
@@ -475,6 +494,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("instance_groups", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_instance_groups_credential_id"), ["credential_id"], unique=False)
@@ -557,6 +577,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("role_teams", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_role_teams_team_id"), ["team_id"], unique=False)
@@ -580,6 +601,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("refresh_hash"),
         sa.UniqueConstraint("token_hash"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("tokens", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tokens_application_id"), ["application_id"], unique=False)
@@ -598,6 +620,7 @@ def upgrade() -> None:
         sa.Column("last_job_run", UtcDateTime(), nullable=True),
         sa.Column("last_job_failed", sa.Boolean(), nullable=False),
         sa.Column("next_job_run", UtcDateTime(), nullable=True),
+        sa.Column("next_schedule_id", sa.Integer(), nullable=True),
         sa.Column("catalog_key", sa.String(length=300), nullable=True),
         sa.Column("catalog", sa.JSON(), nullable=True),
         sa.Column("scm_branch", sa.String(length=1024), nullable=False),
@@ -665,6 +688,7 @@ def upgrade() -> None:
         sa.Column("playbook_files", sa.JSON(), nullable=True),
         sa.Column("inventory_files", sa.JSON(), nullable=True),
         sa.Column("system_job_type", sa.String(length=32), nullable=True),
+        sa.Column("inventory_source", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["default_environment_id"], ["execution_environments.id"], ondelete="SET NULL"),
@@ -677,6 +701,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["webhook_credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("catalog_key"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("unified_job_templates", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_unified_job_templates_credential_id"), ["credential_id"], unique=False)
@@ -793,6 +818,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["unified_job_template_id"], ["unified_job_templates.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("schedules", schema=None) as batch_op:
         batch_op.create_index(
@@ -914,7 +940,10 @@ def upgrade() -> None:
         sa.Column("secret_answers", sa.JSON(), nullable=False),
         sa.Column("survey_passwords", sa.JSON(), nullable=False),
         sa.Column("prompts", sa.JSON(), nullable=False),
+        sa.Column("start_args", sa.Text(), nullable=False),
+        sa.Column("dependency_id", sa.Integer(), nullable=True),
         sa.Column("idempotency_key", sa.String(length=255), nullable=True),
+        sa.Column("idempotency", sa.JSON(), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=False),
         sa.Column("extra_vars", sa.Text(), nullable=False),
         sa.Column("limit", sa.Text(), nullable=False),
@@ -967,6 +996,9 @@ def upgrade() -> None:
         sa.Column("approved_or_denied_by_id", sa.Integer(), nullable=True),
         sa.Column("approval_expiration", UtcDateTime(), nullable=True),
         sa.Column("timed_out", sa.Boolean(), nullable=True),
+        sa.Column("module_name", sa.String(length=1024), nullable=True),
+        sa.Column("module_args", sa.Text(), nullable=True),
+        sa.Column("inventory_source", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["approved_or_denied_by_id"], ["users.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], ondelete="SET NULL"),
@@ -980,12 +1012,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["webhook_credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("execution_id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("unified_jobs", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_unified_jobs_approved_or_denied_by_id"), ["approved_or_denied_by_id"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_unified_jobs_credential_id"), ["credential_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_unified_jobs_dependency_id"), ["dependency_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_unified_jobs_execution_environment_id"), ["execution_environment_id"], unique=False
         )
@@ -1033,6 +1067,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unified_job_template_id"], ["unified_job_templates.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["workflow_job_template_id"], ["unified_job_templates.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("workflow_job_template_nodes", schema=None) as batch_op:
         batch_op.create_index(
@@ -1086,6 +1121,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["host_id"], ["hosts.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["job_id"], ["unified_jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("job_host_summaries", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_job_host_summaries_host_id"), ["host_id"], unique=False)
@@ -1132,6 +1168,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["notification_template_id"], ["notification_templates.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["unified_job_id"], ["unified_jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("notifications", schema=None) as batch_op:
         batch_op.create_index(
@@ -1252,6 +1289,9 @@ def upgrade() -> None:
         sa.Column("do_not_run", sa.Boolean(), nullable=False),
         sa.Column("ancestor_artifacts", sa.JSON(), nullable=False),
         sa.Column("node", sa.String(length=512), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=False),
+        sa.Column("action", sa.String(length=8), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
@@ -1275,6 +1315,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["unified_job_template_id"], ["unified_job_templates.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["workflow_job_id"], ["unified_jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("workflow_job_nodes", schema=None) as batch_op:
         batch_op.create_index(
@@ -1473,6 +1514,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_unified_jobs_inventory_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_instance_group_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_execution_environment_id"))
+        batch_op.drop_index(batch_op.f("ix_unified_jobs_dependency_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_credential_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_approved_or_denied_by_id"))
 
