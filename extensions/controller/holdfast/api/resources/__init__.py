@@ -12,6 +12,9 @@ from holdfast.api.registry import Registry
 MODULES = (
     "organizations",
     "labels",
+    "inventories",
+    "hosts",
+    "groups",
 )
 """The modules of this package that declare something, in the order in which it is declared."""
 
