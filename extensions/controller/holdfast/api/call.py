@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -37,8 +39,9 @@ class Call:
     """What views are given.
 
     ``prefix`` is how the API was reached (``/api/v2/``); every link in the answer begins with it. ``query`` holds the
-    parameters in order, names may repeat. ``user`` is None for nobody. ``allow`` are the methods the path has, for
-    the header of the same name. An answer that depends on more than the database says so with ``keep = False``.
+    parameters in order, names may repeat. ``user`` is None for nobody. ``secure``: the request came over TLS. ``allow``
+    are the methods the path has, for the header of the same name. An answer that depends on more than the database says
+    so with ``keep = False``.
     """
 
     controller: Controller
@@ -53,6 +56,7 @@ class Call:
     token: Token | None = None
     scheme: str = ""
     client: str = ""
+    secure: bool = False
     request_id: str = ""
     allow: tuple[str, ...] = ()
     keep: bool = True
@@ -78,6 +82,20 @@ class Call:
         if not isinstance(parsed, dict):
             raise Invalid("JSON parse error - not a JSON object")
         return parsed
+
+    @functools.cached_property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies that came along."""
+        pairs = (part.strip().partition("=") for part in self.headers.get("cookie", "").split(";"))
+        return {name: value.strip('"') for name, _, value in pairs if name}
+
+    @functools.cached_property
+    def form(self) -> Mapping[str, str]:
+        """The body as a form: the last value of each field."""
+        try:
+            return dict(parse_qsl(self.raw_body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
+        except ValueError:
+            raise Invalid("The form has more than 100 fields.") from None
 
     def get(self, name: str, default: str = "") -> str:
         """The last value of a query parameter."""

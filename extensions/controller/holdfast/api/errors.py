@@ -35,7 +35,7 @@ class NotSignedIn(ApiError):
     def __init__(self, detail: str = "") -> None:
         super().__init__(
             detail or "Authentication credentials were not provided. To establish a login session, visit /api/login/.",
-            headers={"WWW-Authenticate": 'Bearer realm="api" authorization_url="/api/o/authorize/"'},
+            headers={"WWW-Authenticate": "Bearer realm=api authorization_url=/api/o/authorize/"},
         )
 
 

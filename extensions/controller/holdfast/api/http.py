@@ -119,6 +119,7 @@ class Api:
             raw_body=body,
             session=None,  # type: ignore[arg-type]
             client=(scope.get("client") or ("", 0))[0],
+            secure=scope.get("scheme") == "https",
             request_id=request_id,
         )
         root = "api" if prefix == "/api/" else "v2"

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
-
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from cryptography.fernet import Fernet, InvalidToken
 
 ENCRYPTED = "$encrypted$"
 MARK = "$encrypted$HF1$"
