@@ -26,14 +26,15 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live im
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import secrets_source
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.play_writer import write_play
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.results import Events
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from holdfast.context import Controller
 from holdfast.db.models import Job, JobTemplate, Run, UnifiedJob, WorkflowJob
 from holdfast.runs import nodes
 from holdfast.runs.graphs import bundle_launch
 from holdfast.runs.native import Results
 from holdfast.runs.store import OpenRun, RunStore
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 
 class Play(NamedTuple):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Holder, Locks
+
 from holdfast.settings import Settings
 
 

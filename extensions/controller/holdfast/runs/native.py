@@ -13,11 +13,12 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Execution, HostResult
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
+from sqlalchemy.orm import Session
+
 from holdfast.context import Controller
 from holdfast.db.models import Job, UnifiedJob, WorkflowJob, WorkflowJobNode, WorkflowJobTemplate
 from holdfast.runs import nodes
 from holdfast.runs.store import OpenRun
-from sqlalchemy.orm import Session
 
 NO_LOG = "_ansible_no_log"
 

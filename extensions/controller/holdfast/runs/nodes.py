@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, UNDO, Execution
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from holdfast.db.base import now
 from holdfast.db.models import User, WorkflowApproval, WorkflowJobNode
 from holdfast.runs.store import OpenRun
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 
 def find(

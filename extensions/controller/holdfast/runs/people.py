@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Approved, Denied
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from holdfast.db.base import now
 from holdfast.db.models import Run, WorkflowApproval, WorkflowJob, WorkflowJobNode
 from holdfast.runs import nodes
 from holdfast.runs.store import OpenRun
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 if TYPE_CHECKING:
     from holdfast.runs.service import Runs

@@ -10,8 +10,9 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node
-from holdfast.db.models import WorkflowJob, WorkflowJobNode, WorkflowJobTemplateNode
 from sqlalchemy.orm import Session
+
+from holdfast.db.models import WorkflowJob, WorkflowJobNode, WorkflowJobTemplateNode
 
 COPIED = (
     "unified_job_template_id", "inventory_id", "execution_environment_id", "extra_data", "secret_data", "scm_branch",

@@ -38,6 +38,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
 from holdfast.context import Controller
 from holdfast.db.base import after_commit, now
 from holdfast.db.models import Execution as ExecutionRow
@@ -46,8 +49,6 @@ from holdfast.runs import nodes, people
 from holdfast.runs.alarms import Alarms
 from holdfast.runs.locks import RunLocks
 from holdfast.runs.store import OpenRun, RunStore
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
 
 log = logging.getLogger("holdfast.runs")
 AnswersOf = Callable[[Session, Run], dict[str, Any]]
@@ -81,7 +82,7 @@ class Runs:
         self.store = RunStore(answers_of)
         self.alarms = Alarms(self.look)
         self._locks = RunLocks(controller.settings)
-        self._clock = time.time
+        self.clock = time.time
 
     # --- from outside -------------------------------------------------------------------------------------------
 
@@ -109,7 +110,7 @@ class Runs:
             row.version = len(resumed)
         run = self.store.load(session, run_id)
         if not resumed:
-            run.fresh += run.conductor.begin(self._clock(), {"id": run_id, **facts})
+            run.fresh += run.conductor.begin(self.clock(), {"id": run_id, **facts})
         self._take_bundle_locks(run)
         self._follow(session, run)
         return row
@@ -174,7 +175,7 @@ class Runs:
     # --- one event ----------------------------------------------------------------------------------------------
 
     def _apply(self, run: OpenRun, event: Event) -> None:
-        run.fresh += run.conductor.apply(event, self._clock())
+        run.fresh += run.conductor.apply(event, self.clock())
 
     def _end(self, session: Session, execution: ExecutionRow) -> None:
         """An execution's job has ended: tell its run."""
@@ -200,7 +201,7 @@ class Runs:
         moved = True
         while moved and not run.record.ended:
             moved = False
-            for decision in run.conductor.decide(self._clock(), frozenset(busy)):
+            for decision in run.conductor.decide(self.clock(), frozenset(busy)):
                 moved = self._do(session, run, decision, busy) or moved
         touched = {change["node"] for change in run.fresh if "node" in change}
         self.store.save(session, run)
@@ -279,7 +280,7 @@ class Runs:
 
     def _set_alarm(self, session: Session, run: OpenRun, busy: set[str]) -> None:
         """Come back when something is due by the clock, or to look whether a lock is free."""
-        moment = self._clock()
+        moment = self.clock()
         at = run.conductor.next_wakeup(moment)
         if busy or run.record.state in (states.PENDING, states.WAITING):
             at = min(at or moment + LOOK_AGAIN, moment + LOOK_AGAIN)

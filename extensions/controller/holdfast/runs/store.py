@@ -17,11 +17,12 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
 from holdfast.db.base import after_commit
 from holdfast.db.models import Run, RunChange
 from holdfast.runs.graphs import graph_and_context
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
 
 
 @dataclass
