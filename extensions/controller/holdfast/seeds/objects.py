@@ -95,25 +95,8 @@ def schedules(now: dt.datetime) -> tuple[Seed, ...]:
     )
 
 
-def demo(admin: str) -> tuple[Seed, ...]:
-    """The organization everything starts in, and the Demo objects; ``admin`` is the name of the first user."""
+def _demo_credentials(admin: str) -> tuple[Seed, ...]:
     return (
-        Seed("organization", DEFAULT_ORGANIZATION, {"name": "Default"}, {"galaxy_credentials": (2,)}, by_admin=True),
-        Seed(
-            "project",
-            6,
-            {
-                "name": "Demo Project",
-                "organization": DEFAULT_ORGANIZATION,
-                "local_path": "_6__demo_project",
-                "scm_type": "git",
-                "scm_url": "https://github.com/ansible/ansible-tower-samples",
-                "scm_revision": "347e44fea036c94d5f60e544de006453ee5c71ad",
-                "status": "successful",
-                "playbook_files": ["hello_world.yml"],
-            },
-            by_admin=True,
-        ),
         Seed(
             "credential",
             1,
@@ -132,32 +115,60 @@ def demo(admin: str) -> tuple[Seed, ...]:
             },
             by_admin=True,
         ),
+    )
+
+
+_DEMO_PROJECT = Seed(
+    "project",
+    6,
+    {
+        "name": "Demo Project",
+        "organization": DEFAULT_ORGANIZATION,
+        "local_path": "_6__demo_project",
+        "scm_type": "git",
+        "scm_url": "https://github.com/ansible/ansible-tower-samples",
+        "scm_revision": "347e44fea036c94d5f60e544de006453ee5c71ad",
+        "status": "successful",
+        "playbook_files": ["hello_world.yml"],
+    },
+    by_admin=True,
+)
+_DEMO_HOST = Seed(
+    "host",
+    1,
+    {
+        "name": "localhost",
+        "inventory": 1,
+        "variables": "ansible_connection: local\nansible_python_interpreter: '{{ ansible_playbook_python }}'",
+    },
+    by_admin=True,
+)
+_DEMO_TEMPLATE = Seed(
+    "job_template",
+    7,
+    {
+        "name": "Demo Job Template",
+        "job_type": "run",
+        "playbook": "hello_world.yml",
+        "project": 6,
+        "inventory": 1,
+        "organization": DEFAULT_ORGANIZATION,
+        "status": "never updated",
+    },
+    {"credentials": (1,)},
+    by_admin=True,
+)
+
+
+def demo(admin: str) -> tuple[Seed, ...]:
+    """The organization everything starts in, and the Demo objects; ``admin`` is the name of the first user."""
+    return (
+        Seed("organization", DEFAULT_ORGANIZATION, {"name": "Default"}, {"galaxy_credentials": (2,)}, by_admin=True),
+        _DEMO_PROJECT,
+        *_demo_credentials(admin),
         Seed("inventory", 1, {"name": "Demo Inventory", "organization": DEFAULT_ORGANIZATION}, by_admin=True),
-        Seed(
-            "host",
-            1,
-            {
-                "name": "localhost",
-                "inventory": 1,
-                "variables": ("ansible_connection: local\nansible_python_interpreter: '{{ ansible_playbook_python }}'"),
-            },
-            by_admin=True,
-        ),
-        Seed(
-            "job_template",
-            7,
-            {
-                "name": "Demo Job Template",
-                "job_type": "run",
-                "playbook": "hello_world.yml",
-                "project": 6,
-                "inventory": 1,
-                "organization": DEFAULT_ORGANIZATION,
-                "status": "never updated",
-            },
-            {"credentials": (1,)},
-            by_admin=True,
-        ),
+        _DEMO_HOST,
+        _DEMO_TEMPLATE,
     )
 
 
