@@ -224,10 +224,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
     connection.create_function("REGEXP", 2, _regexp, deterministic=True)
+    connection.create_function("unicode_lower", 1, _lower, deterministic=True)
 
 
 def _regexp(pattern: str, value: Any) -> bool:
     return value is not None and re.search(pattern, str(value)) is not None
+
+
+def _lower(value: Any) -> str | None:
+    """SQLite's own knows ASCII alone."""
+    return None if value is None else str(value).lower()
 
 
 def _begin_sqlite(connection: Any) -> None:
