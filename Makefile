@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full bench format clean
+.PHONY: help setup demo serve test test-full bench format clean
 .PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity
 
 help: ## Say what there is
@@ -14,6 +14,9 @@ setup: ## Make .venv with everything for development, or bring it up to date
 
 demo: ## Set up what is missing and run the rolling deployment behind a real load balancer
 	@scripts/demo.sh
+
+serve: ## Set up what is missing and serve the controller, with the demo's catalog, on 127.0.0.1:8052
+	@scripts/serve.sh
 
 test: setup ## Every test this machine can run, but the slow ones; says what was skipped and why
 	$(PYTEST) -m "not slow"

@@ -2,6 +2,7 @@
 # Makes .venv, or brings it up to date. Does nothing, in no time, when it already is.
 #
 #   scripts/setup.sh run    what is needed to run Holdfast from this checkout (make demo)
+#   scripts/setup.sh serve  that, and the controller (make serve)
 #   scripts/setup.sh dev    that, and the tools for tests and lint (make setup)
 #
 # HOLDFAST_PYTHON names the interpreter to use; otherwise one from 3.10 on is looked for.
@@ -9,19 +10,21 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/pythons.sh
 
-extra=${1:?"usage: $0 run|dev"}
+extra=${1:?"usage: $0 run|serve|dev"}
 case $extra in
   run) extras=collections ;;
+  serve) extras=collections,controller ;;
   dev) extras=dev ;;
-  *) echo "usage: $0 run|dev" >&2; exit 2 ;;
+  *) echo "usage: $0 run|serve|dev" >&2; exit 2 ;;
 esac
 stamp=.venv/.holdfast-$extra
 
-# The stamp holds what the environment was made from. An environment for dev has all that run needs.
+# The stamp holds what the environment was made from. An environment for dev has all that run and serve need.
 wanted=$(cat pyproject.toml scripts/setup.sh | cksum)
 is_ready() { [ -x .venv/bin/python ] && [ -L "$link" ] && [ "$(cat "$1" 2>/dev/null)" = "$wanted" ]; }
 link=.venv/collections/ansible_collections/holdfast/ops
-if is_ready "$stamp" || { [ "$extra" = run ] && is_ready .venv/.holdfast-dev; }; then exit 0; fi
+if is_ready "$stamp" || is_ready .venv/.holdfast-dev; then exit 0; fi
+if [ "$extra" = run ] && is_ready .venv/.holdfast-serve; then exit 0; fi
 
 # Two at once would spoil each other's work.
 if command -v flock >/dev/null; then

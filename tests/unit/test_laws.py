@@ -32,6 +32,11 @@ def _files(*folders: str) -> list[Path]:
     return sorted(path for path in found if "__pycache__" not in path.parts)
 
 
+def _is_revision(path: Path) -> bool:
+    """Whether a file was written by Alembic: the schema of a database as the models had it, never edited."""
+    return path.parent.parent.name == "migrations" and path.name[:1].isdigit()
+
+
 def _ids(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
 
@@ -109,7 +114,7 @@ def _lines(node: ast.stmt) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
-@pytest.mark.parametrize("path", _files(*SOURCES), ids=_ids)
+@pytest.mark.parametrize("path", [one for one in _files(*SOURCES) if not _is_revision(one)], ids=_ids)
 def test_files_and_functions_stay_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
