@@ -38,9 +38,11 @@ def unlocked(key: SshKey) -> str:
         private = load(text.encode(), key.passphrase.encode())
     except TypeError:
         return text  # it has no passphrase
-    except (ValueError, UnsupportedAlgorithm):
+    except ValueError:
         where = f"credential type {key.type_name}"
         raise HoldfastError(f"{where}: ssh_key_unlock is not the passphrase of ssh_key_data") from None
+    except UnsupportedAlgorithm as error:
+        raise HoldfastError(f"credential type {key.type_name}: ssh_key_data cannot be opened: {error}") from None
     form = serialization.PrivateFormat.OpenSSH if openssh else serialization.PrivateFormat.TraditionalOpenSSL
     return private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 

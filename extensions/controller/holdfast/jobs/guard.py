@@ -21,6 +21,8 @@ from pathlib import Path
 
 from holdfast.jobs.leftovers import clean_up
 
+_DEAF_TO = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Guard:
     """The controller's end. One for all its jobs; the process is started with the first."""
@@ -65,15 +67,20 @@ class Guard:
                 self._process.stdin.flush()
 
     def _started(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "holdfast.jobs.guard"],
-            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            text=True,
-        )
+        """Start the process, deaf from its first moment to the signals that end a controller: it inherits that."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "holdfast.jobs.guard"],
+                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                text=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def keep_guard(news: Iterable[str]) -> None:
@@ -88,6 +95,4 @@ def keep_guard(news: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
     keep_guard(sys.stdin)
