@@ -9,12 +9,16 @@ import sys
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import quiet_collector
 
-from tests.bench import engine, overhead
+from tests.bench import api, engine, jobs, overhead
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["engine", "overhead"]
+    wanted = sys.argv[1:] or ["engine", "overhead", "jobs", "api"]
     if "engine" in wanted:
         quiet_collector()  # as the supervisor does
         engine.report()
     if "overhead" in wanted:
         overhead.report()
+    if "jobs" in wanted:
+        jobs.report()
+    if "api" in wanted:
+        api.report()
