@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +19,40 @@ from holdfast.api.errors import Invalid
 if TYPE_CHECKING:
     from holdfast.context import Controller
     from holdfast.db.models import Token, User
+
+FORMATS = ("json", "api")
+"""What ``?format=`` may ask for: data, or a page for people that shows them."""
+
+DEEPEST = 100
+"""How many levels of lists and objects a body may have."""
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
+
+
+def _check_depth(value: Any) -> None:
+    """Raise Invalid for what is nested so deeply that somebody means harm."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (dict, list))
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return
+    raise Invalid(f"JSON parse error - nested more than {DEEPEST} levels deep")
+
+
+def _check_text(value: Any) -> None:
+    """Raise Invalid for halves of characters, which are no text."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Invalid(f"JSON parse error - {error}") from None
 
 
 @dataclass
@@ -74,28 +107,17 @@ class Call:
         if not self.raw_body.strip():
             return {}
         try:
-            parsed = json.loads(self.raw_body.decode("utf-8"))
+            parsed = json.loads(self.raw_body.decode("utf-8"), parse_constant=_no_number)
         except UnicodeDecodeError as error:
             raise Invalid(f"JSON parse error - {error}") from None
         except (ValueError, RecursionError) as error:
             raise Invalid(f"JSON parse error - {error}\nPossible cause: trailing comma.") from None
         if not isinstance(parsed, dict):
             raise Invalid("JSON parse error - not a JSON object")
+        _check_depth(parsed)
+        if b"\\ud" in self.raw_body.lower():
+            _check_text(parsed)
         return parsed
-
-    @functools.cached_property
-    def cookies(self) -> Mapping[str, str]:
-        """The cookies that came along."""
-        pairs = (part.strip().partition("=") for part in self.headers.get("cookie", "").split(";"))
-        return {name: value.strip('"') for name, _, value in pairs if name}
-
-    @functools.cached_property
-    def form(self) -> Mapping[str, str]:
-        """The body as a form: the last value of each field."""
-        try:
-            return dict(parse_qsl(self.raw_body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100))
-        except ValueError:
-            raise Invalid("The form has more than 100 fields.") from None
 
     def get(self, name: str, default: str = "") -> str:
         """The last value of a query parameter."""
@@ -106,8 +128,17 @@ class Call:
         return found
 
     def url(self, *parts: Any) -> str:
-        """The address of ``parts`` below the prefix: ``call.url("jobs", 3)`` is ``/api/v2/jobs/3/``."""
-        return f"{self.prefix}{'/'.join(str(part) for part in parts)}/"
+        """The address of ``parts`` below the prefix: ``call.url("jobs", 3)`` is ``/api/v2/jobs/3/``.
+
+        Whoever asked for a format by a parameter gets addresses that ask for it too.
+        """
+        return f"{self.prefix}{'/'.join(map(str, parts))}/{self.suffix}"
+
+    @functools.cached_property
+    def suffix(self) -> str:
+        """What the addresses of an answer end with."""
+        found = self.get("format")
+        return f"?format={found}" if found in FORMATS else ""
 
     def fetch(self, model: type[Any], ids: Iterable[int | None]) -> dict[int, Any]:
         """The objects with these ids, by id, with one query for those the session does not hold."""

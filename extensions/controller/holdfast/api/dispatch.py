@@ -9,13 +9,17 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.api import options, sublists, views
-from holdfast.api.call import Call, Reply
-from holdfast.api.errors import ApiError, NotAllowed, NotFound, NotSignedIn
+from holdfast.api import html, named_urls, options, pages, sublists, views
+from holdfast.api.call import FORMATS, Call, Reply
+from holdfast.api.errors import ApiError, Invalid, NotAllowed, NotFound, NotSignedIn
 from holdfast.api.registry import Action, Page, Resource
 
 log = logging.getLogger("holdfast.api")
 SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class NoPath(NotFound):
+    """There is no such path at all, which is told with a page, as Django does."""
 
 
 def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
@@ -26,12 +30,48 @@ def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
     try:
         reply = _route(call, parts) if root == "v2" else _root(call, parts)
     except ApiError as error:
-        reply = Reply(error.status, error.body, dict(error.headers))
         if call.method not in SAFE:
             call.session.rollback()
+        reply = _told(error)
     if call.allow:
         reply.headers.setdefault("Allow", ", ".join(call.allow))
     return reply
+
+
+def refused(call: Call, root: str, parts: Sequence[str], error: ApiError) -> Reply:
+    """The answer to somebody who was turned away before any view was asked; it still says what the path has."""
+    reply = _told(error)
+    found = methods(call, root, parts)
+    if found:
+        reply.headers.setdefault("Allow", ", ".join(_with_head(found)))
+    return reply
+
+
+def _told(error: ApiError) -> Reply:
+    if isinstance(error, NoPath):
+        return Reply(404, html.NOT_FOUND, {}, html.CONTENT_TYPE)
+    return Reply(error.status, error.body, dict(error.headers))
+
+
+def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
+    return (*methods, *(("HEAD",) if "GET" in methods else ()), "OPTIONS")
+
+
+def methods(call: Call, root: str, parts: Sequence[str]) -> tuple[str, ...]:
+    """The methods of a path, none where there is nothing."""
+    registry = call.controller.registry
+    page = (registry.pages if root == "v2" else registry.roots).get("/".join(parts))
+    if page is not None:
+        return tuple(page.handlers)
+    resource = registry.resources.get(parts[0]) if root == "v2" and parts else None
+    if resource is None:
+        return ()
+    if len(parts) <= 2:
+        return resource.list_methods if len(parts) == 1 else resource.detail_methods
+    action, sub = resource.actions.get("/".join(parts[2:])), resource.sublists.get("/".join(parts[2:]))
+    if action is not None:
+        return tuple(action.handlers)
+    return sublists.methods(sub) if sub is not None else ()
 
 
 def in_transaction(call: Call, root: str, parts: Sequence[str]) -> bool:
@@ -49,7 +89,7 @@ def in_transaction(call: Call, root: str, parts: Sequence[str]) -> bool:
 def _root(call: Call, parts: Sequence[str]) -> Reply:
     page = call.controller.registry.roots.get("/".join(parts))
     if page is None:
-        raise NotFound()
+        raise NoPath()
     return _page(call, "/".join(parts), page)
 
 
@@ -60,7 +100,7 @@ def _route(call: Call, parts: Sequence[str]) -> Reply:
         return _page(call, "/".join(parts), page)
     resource = registry.resources.get(parts[0]) if parts else None
     if resource is None:
-        raise NotFound()
+        raise NoPath()
     if len(parts) == 1:
         return _list(call, resource)
     if len(parts) == 2:
@@ -74,18 +114,20 @@ def signed_in(call: Call) -> None:
         raise NotSignedIn()
 
 
-def _allow(call: Call, methods: Sequence[str]) -> None:
-    """Note the methods that a path has; raise NotAllowed for another one."""
-    call.allow = (*methods, *(("HEAD",) if "GET" in methods else ()), "OPTIONS")
-    if call.method not in call.allow:
+def _allow(call: Call, methods: Sequence[str], public: bool = False, any_format: bool = False) -> None:
+    """Note the methods that a path has; raise NotAllowed for another one, NotFound for a format it has not."""
+    call.allow = _with_head(methods)
+    if not public:
         signed_in(call)
+    if call.method not in call.allow:
         raise NotAllowed(call.method)
+    asked = call.get("format")
+    if asked and asked not in FORMATS and not any_format:
+        raise NotFound()
 
 
 def _page(call: Call, path: str, page: Page) -> Reply:
-    _allow(call, tuple(page.handlers))
-    if not page.public:
-        signed_in(call)
+    _allow(call, tuple(page.handlers), page.public, page.any_format)
     if call.method == "OPTIONS":
         return Reply(body=options.of_page(call, path, page))
     return page.handlers["GET" if call.method == "HEAD" else call.method](call)
@@ -93,18 +135,26 @@ def _page(call: Call, path: str, page: Page) -> Reply:
 
 def _list(call: Call, resource: Resource) -> Reply:
     _allow(call, resource.list_methods)
-    signed_in(call)
     if call.method == "OPTIONS":
         return Reply(body=options.of_list(call, resource))
     if call.method == "POST":
         return views.create(call, resource)
-    return resource.list_view(call, resource) if resource.list_view is not None else views.list_rows(call, resource)
+    return _rows(call, resource)
+
+
+def _rows(call: Call, resource: Resource) -> Reply:
+    try:
+        return resource.list_view(call, resource) if resource.list_view is not None else views.list_rows(call, resource)
+    except ApiError as error:
+        if resource.error_key == "detail":
+            raise
+        raise Invalid({resource.error_key: str(error)}) from None
 
 
 def _detail(call: Call, resource: Resource, key: str) -> Reply:
+    _named(call, resource, key)
     _allow(call, resource.detail_methods)
-    signed_in(call)
-    row = views.load(call, resource, key)
+    row = _load(call, resource, key)
     if call.method == "OPTIONS":
         return Reply(body=options.of_detail(call, resource, row))
     if call.method in ("PUT", "PATCH"):
@@ -116,19 +166,35 @@ def _detail(call: Call, resource: Resource, key: str) -> Reply:
 
 def _below(call: Call, resource: Resource, key: str, name: str) -> Reply:
     action, sub = resource.actions.get(name), resource.sublists.get(name)
-    if action is None and sub is None:
-        raise NotFound()
-    methods = tuple(action.handlers) if action is not None else sublists.methods(sub)  # type: ignore[arg-type]
-    _allow(call, methods)
-    signed_in(call)
-    row = views.load(call, resource, key)
+    _named(call, resource, key)
     if action is not None:
-        return _action(call, resource, row, name, action)
+        _allow(call, tuple(action.handlers), action.public, action.any_format)
+        return _action(call, resource, _load(call, resource, key), name, action)
     if sub is None:
-        raise NotFound()
+        raise NoPath()
+    _allow(call, sublists.methods(sub))
+    row = _load(call, resource, key)
     if call.method == "OPTIONS":
         return Reply(body=options.of_sublist(call, resource, row, name, sub))
     return sublists.serve(call, row, resource, name, sub)
+
+
+def _named(call: Call, resource: Resource, key: str) -> None:
+    """Raise NoPath for a part of a path that can be neither an id nor a name of such an object."""
+    if not pages.is_id(key) and named_urls.taken_apart(call.controller.registry, resource, key) is None:
+        raise NoPath()
+
+
+def _load(call: Call, resource: Resource, key: str) -> Any:
+    """The object of a path. What is not found by its name is told as little of as possible."""
+    try:
+        return views.load(call, resource, key)
+    except NotFound:
+        if not pages.is_id(key):
+            call.allow = ()
+            if resource.type == "job_template" and "++" not in key:
+                raise NoPath() from None
+        raise
 
 
 def _action(call: Call, resource: Resource, row: Any, name: str, action: Action) -> Reply:

@@ -294,6 +294,8 @@ def order(call: Call, resource: Resource, query: Select[Any]) -> Select[Any]:
     registry = call.controller.registry
     if any("\x00" in name or not name.isascii() for name in asked):
         raise Invalid(f"{text!r} is not an allowed field name. Must be ascii encodable.")
+    if asked:
+        query = query.order_by(None)
     for name in (*asked, *resource.order_by):
         plain = name.removeprefix("-")
         own = name in resource.order_by and plain in class_mapper(resource.model).columns

@@ -9,19 +9,21 @@ an answer that is kept needs none.
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 import anyio
 import anyio.to_thread
 import orjson
 
-from holdfast import __version__
-from holdfast.api import dispatch
+from holdfast.api import dispatch, html
 from holdfast.api.cache import Answers
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import ApiError
@@ -34,7 +36,11 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 PREFIXES = ("/api/v2/", "/api/controller/v2/")
-PRODUCT = ((b"x-api-product-name", b"AWX"), (b"x-api-product-version", b"24.6.1"))
+Response = tuple[int, list[tuple[bytes, bytes]], Any]
+PRODUCT = (b"x-api-product-name", b"AWX")
+AWX_VERSION = "24.6.1"
+"""Clients compare the major version. Nobody is told it without signing in."""
+GONE = Reply(499, {"detail": "The client went away."})
 THREADS = 12
 """Requests answered at the same time; more would only stand in each other's way for one interpreter."""
 WRONG_TYPE = (
@@ -63,20 +69,29 @@ class Api:
             await _send(send, kept.status, [*kept.headers, (b"x-request-id", request_id.encode())], kept.body)
             self._observe("GET", scope["path"], kept.status, time.perf_counter() - began)
             return
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(THREADS)
         try:
             body = await _read_body(scope, receive, self._controller.settings.max_body)
         except ApiError as error:
-            reply, request_id = Reply(error.status, error.body), secrets.token_hex(16)
-            status, headers, content = _response(reply, request_id)
-            await _send(send, status, headers, content)
-            return
-        status, headers, stream = await anyio.to_thread.run_sync(self._answer, scope, body, key, limiter=self._limiter)
-        await _send_stream(send, status, headers, stream)
+            status, headers, content = _response(Reply(error.status, error.body), secrets.token_hex(16))
+        else:
+            status, headers, content = await self._in_thread(scope, receive, body, key)
+        await _send_stream(send, status, headers, content)
         self._observe(scope["method"], scope["path"], status, time.perf_counter() - began)
 
-    def _answer(self, scope: Scope, body: bytes, key: Any) -> tuple[int, list[tuple[bytes, bytes]], Any]:
+    async def _in_thread(self, scope: Scope, receive: Receive, body: bytes, key: Any) -> Response:
+        """The answer, made in a thread; one that changes something hears meanwhile when the client goes away."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(THREADS)
+        gone = threading.Event()
+        if scope["method"] in dispatch.SAFE:
+            return await anyio.to_thread.run_sync(self._answer, scope, body, key, gone, limiter=self._limiter)
+        async with anyio.create_task_group() as group:
+            group.start_soon(_watch, receive, gone)
+            answer = await anyio.to_thread.run_sync(self._answer, scope, body, key, gone, limiter=self._limiter)
+            group.cancel_scope.cancel()
+        return answer
+
+    def _answer(self, scope: Scope, body: bytes, key: Any, gone: threading.Event) -> Response:
         """The answer, made in a thread."""
         request_id = secrets.token_hex(16)
         generations = self._controller.database.generations
@@ -84,7 +99,7 @@ class Api:
         seen: set[str] = set()
         token = reads.set(seen)
         try:
-            reply, keep = self._reply(scope, body, request_id)
+            reply, keep = self._reply(scope, body, request_id, gone)
         except Exception:
             log.exception("request %s %s failed (%s)", scope["method"], scope["path"], request_id)
             reply, keep = Reply(500, {"detail": "Internal error.", "request_id": request_id}), False
@@ -98,23 +113,19 @@ class Api:
             self._answers.put(key, status, kept_headers, content, tables, state)
         return status, headers, content
 
-    def _reply(self, scope: Scope, body: bytes, request_id: str) -> tuple[Reply, bool]:
+    def _reply(self, scope: Scope, body: bytes, request_id: str, gone: threading.Event) -> tuple[Reply, bool]:
         path, method = scope["path"], scope["method"]
-        prefix = next((one for one in PREFIXES if path.startswith(one)), "/api/")
-        parts = [part for part in _segments(scope, prefix) if part]
-        if not path.endswith("/"):
-            query = scope["query_string"].decode("latin-1")
-            if method in dispatch.SAFE:
-                location = path + "/" + (f"?{query}" if query else "")
-                return Reply(301, b"", {"Location": location}, "text/html; charset=utf-8"), False
-        database = self._controller.database
-        writes = method not in dispatch.SAFE
+        prefix = next((one for one in PREFIXES if f"{path}/".startswith(one)), "/api/")
+        query = scope["query_string"].decode("utf-8", "replace")
+        if not path.endswith("/") and method in dispatch.SAFE:
+            location = quote(path, safe="/:+[]@") + "/" + (f"?{query}" if query else "")
+            return Reply(301, b"", {"Location": location}, html.CONTENT_TYPE), False
         call = Call(
             controller=self._controller,
             method=method,
             path=path,
             prefix=prefix if prefix != "/api/" else "/api/v2/",
-            query=parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True),
+            query=parse_qsl(query, keep_blank_values=True),
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             raw_body=body,
             session=None,  # type: ignore[arg-type]
@@ -123,22 +134,63 @@ class Api:
             request_id=request_id,
         )
         root = "api" if prefix == "/api/" else "v2"
+        parts = [part for part in _segments(scope, prefix) if part]
+        reply = self._routed(call, root, parts, gone)
+        if call.user is not None:
+            reply.headers.setdefault("X-API-Product-Version", AWX_VERSION)
+        return _as_page(call, reply), call.keep and method == "GET"
+
+    def _routed(self, call: Call, root: str, parts: list[str], gone: threading.Event) -> Reply:
+        """The reply of whatever is at a path; what changes something is done in a transaction of its own."""
+        database = self._controller.database
         # Signing in may take a slow hash, so it is done before the database is taken for writing.
         with database.reading() as session:
             call.session = session
             try:
                 signin.sign_in(call)
                 csrf.check(call)
+                if root == "v2":
+                    check_type(call)
             except ApiError as error:
-                reply = Reply(error.status, error.body, dict(error.headers))
-                return reply, False
-            if not writes or not dispatch.in_transaction(call, root, parts):
-                return dispatch.answer(call, root, parts), call.keep
+                return dispatch.refused(call, root, parts, error)
+            if call.method in dispatch.SAFE:
+                return dispatch.answer(call, root, parts)
+            if gone.is_set():
+                return GONE
+            if not dispatch.in_transaction(call, root, parts):
+                return dispatch.answer(call, root, parts)
         with database.writing() as session:
+            if gone.is_set():  # it may have waited long for its turn
+                return GONE
             call.session = session
             if call.user is not None:
                 call.user = session.merge(call.user, load=False)
-            return dispatch.answer(call, root, parts), False
+            return dispatch.answer(call, root, parts)
+
+
+def check_type(call: Call) -> None:
+    """Raise ApiError for a body that says it is no JSON."""
+    if call.method in ("POST", "PUT", "PATCH") and call.raw_body:
+        kind = call.headers.get("content-type", "").split(";")[0].strip().lower()
+        if kind and kind != "application/json":
+            raise ApiError(WRONG_TYPE, 415)
+
+
+def _as_page(call: Call, reply: Reply) -> Reply:
+    """The reply for people, where the client is a browser that looks at data."""
+    if isinstance(reply.body, bytes) or reply.stream is not None:
+        return reply
+    if not html.wanted(call.headers.get("accept", ""), call.get("format")):
+        return reply
+    shown = html.page(call.method, call.path, reply.status, reply.body, reply.headers.get("Allow", ""))
+    return replace(reply, body=shown, content_type=html.CONTENT_TYPE)
+
+
+async def _watch(receive: Receive, gone: threading.Event) -> None:
+    """Wait for the client to go away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    gone.set()
 
 
 def _segments(scope: Scope, prefix: str) -> Iterable[str]:
@@ -178,9 +230,9 @@ async def _read_body(scope: Scope, receive: Receive, most: int) -> bytes:
             return b"".join(parts)
 
 
-def _response(reply: Reply, request_id: str) -> tuple[int, list[tuple[bytes, bytes]], Any]:
+def _response(reply: Reply, request_id: str) -> Response:
     headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in reply.headers.items()]
-    headers.extend(((b"x-request-id", request_id.encode()), *PRODUCT, (b"vary", b"Accept, Authorization, Cookie")))
+    headers.extend(((b"x-request-id", request_id.encode()), PRODUCT, (b"vary", b"Accept, Authorization, Cookie")))
     content: Any = b""
     if reply.stream is not None:
         content = reply.stream
@@ -189,11 +241,18 @@ def _response(reply: Reply, request_id: str) -> tuple[int, list[tuple[bytes, byt
         content = reply.body
         headers.append((b"content-type", reply.content_type.encode()))
     elif reply.body is not None:
-        content = orjson.dumps(reply.body, default=str, option=orjson.OPT_NON_STR_KEYS)
+        content = _json(reply.body)
         headers.append((b"content-type", b"application/json"))
     for cookie in reply.cookies:
         headers.append((b"set-cookie", cookie.encode("latin-1")))
     return reply.status, headers, content
+
+
+def _json(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # numbers of more than 64 bits, deep structures
+        return json.dumps(body, default=str).encode()
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> None:

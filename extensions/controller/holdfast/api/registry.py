@@ -140,7 +140,8 @@ class Action:
     """What a sub-path does that is no list: a handler ``(call, row)`` for each method.
 
     ``options`` gives fields of a POST for OPTIONS. ``title`` is its name there. A handler that does slow work before
-    it needs the database to itself takes ``transaction = False`` and opens its own sessions.
+    it needs the database to itself takes ``transaction = False`` and opens its own sessions. ``public``: nobody need
+    sign in. ``any_format``: it knows other values of ``?format=`` than ``json`` and ``api``, and answers for them.
     """
 
     handlers: Mapping[str, Handler]
@@ -148,6 +149,8 @@ class Action:
     options: Callable[[Call, Any], Mapping[str, Any]] | None = None
     fields: Sequence[Field] = ()
     transaction: bool = True
+    public: bool = False
+    any_format: bool = False
 
 
 class Access:
@@ -215,11 +218,13 @@ class Resource:
     ``Job Template List``. ``unique`` are groups of fields that no two rows share. ``named_url`` are the fields that
     make its named URL, a reference first followed into its own. ``methods`` are those of list and detail.
     ``summarize`` makes what others' summary_fields show of its rows. ``copy`` names what a copy takes along.
+    ``class_name`` is what error texts call the model, where that is not its own. ``error_key`` is under which key the
+    list tells what is wrong with a request. ``events``: the rows lie in the database of events.
     """
 
     name: str
     type: str
-    model: type[Any]
+    model: Any
     title: str
     fields: tuple[Field, ...]
     related: tuple[Related, ...] = ()
@@ -244,6 +249,8 @@ class Resource:
     activity: bool = True
     delete_status: int = 204
     events: bool = False
+    class_name: str = ""
+    error_key: str = "detail"
 
     def field_named(self, name: str) -> Field | None:
         """The field of this name."""
@@ -255,7 +262,7 @@ class Resource:
     @property
     def model_name(self) -> str:
         """The class name that error texts use."""
-        return self.model.__name__
+        return self.class_name or str(self.model.__name__)
 
     @property
     def verbose(self) -> str:
@@ -265,13 +272,18 @@ class Resource:
 
 @dataclass(frozen=True)
 class Page:
-    """A path that is no resource: a handler ``(call)`` for each method. ``public``: nobody need sign in."""
+    """A path that is no resource: a handler ``(call)`` for each method. ``public``: nobody need sign in.
+
+    ``options`` makes the ``actions`` of OPTIONS where ``fields`` (those of a POST) do not say it all.
+    """
 
     handlers: Mapping[str, Handler]
     title: str = ""
     public: bool = False
     fields: Sequence[Field] = ()
+    options: Callable[[Call], Mapping[str, Any]] | None = None
     transaction: bool = True
+    any_format: bool = False
 
 
 class Registry:

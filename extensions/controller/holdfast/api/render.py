@@ -49,17 +49,22 @@ def render_as(call: Call, resource: Resource, rows: Sequence[Any], detail: bool)
         return []
     summaries = _summaries(call, resource, rows, detail)
     fields = [one for one in resource.fields if not one.write_only and (detail or not one.detail)]
-    return [_render_row(call, resource, row, fields, summaries) for row in rows]
+    return [_render_row(call, resource, row, fields, summaries, detail) for row in rows]
 
 
 def _render_row(
-    call: Call, resource: Resource, row: Any, fields: Sequence[Field], summaries: Mapping[str, Mapping[int, Any]]
+    call: Call,
+    resource: Resource,
+    row: Any,
+    fields: Sequence[Field],
+    summaries: Mapping[str, Mapping[int, Any]],
+    detail: bool,
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": row.id,
         "type": resource.type,
         "url": call.url(resource.name, row.id),
-        "related": related(call, resource, row),
+        "related": related(call, resource, row, detail),
         "summary_fields": {name: found[row.id] for name, found in summaries.items() if row.id in found},
     }
     for one in fields:
@@ -68,19 +73,17 @@ def _render_row(
     return shown
 
 
-def related(call: Call, resource: Resource, row: Any) -> dict[str, str]:
-    """The links of a row; those to nothing are left out."""
+def related(call: Call, resource: Resource, row: Any, detail: bool = False) -> dict[str, str]:
+    """The links of a row; those to nothing are left out. Lists do not show named URLs."""
     links: dict[str, str] = {}
-    if resource.named_url:
-        named = named_urls.of(call, resource, row)
-        if named:
-            links["named_url"] = call.url(resource.name, named)
-    base = call.url(resource.name, row.id)
+    named = named_urls.of(call, resource, row) if detail else None
+    if named is not None:
+        links["named_url"] = call.url(resource.name, named)
     for one in resource.related:
         if one.when is not None and not one.when(row):
             continue
         if one.to is None:
-            links[one.name] = f"{base}{one.path}/"
+            links[one.name] = call.url(resource.name, row.id, one.path)
             continue
         target = one.to(row)
         if isinstance(target, tuple):

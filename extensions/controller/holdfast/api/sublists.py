@@ -27,10 +27,10 @@ def serve(call: Call, parent: Any, resource: Resource, name: str, sub: SubList) 
     listed = call.controller.registry.resources[sub.resource]
     if call.method in ("GET", "HEAD"):
         return views.list_rows(call, listed, _query(call, parent, sub, listed))
-    if call.method != "POST" or "POST" not in methods(sub):
+    if "POST" not in methods(sub):
         raise NotAllowed(call.method)
     data = call.data if sub.posted is None else sub.posted(call, parent, call.data)
-    if "id" in data or (sub.attach and not sub.create):
+    if sub.attach and ("disassociate" in data or data.get("id") or not sub.create):
         return _attach(call, parent, resource, name, sub, listed, data)
     return _create(call, parent, resource, name, sub, listed, data)
 
@@ -65,16 +65,8 @@ def _attach(
     call: Call, parent: Any, resource: Resource, name: str, sub: SubList, listed: Resource, data: dict[str, Any]
 ) -> Reply:
     """Associate an object with the parent, or disassociate it; both may be asked again."""
-    if not sub.attach:
-        raise NotAllowed(call.method)
-    key, off = data.get("id"), bool(data.get("disassociate"))
-    if key is None:
-        raise Invalid({"msg": '"id" is required to disassociate'} if off else {"id": ["This field is required."]})
-    if isinstance(key, bool) or not isinstance(key, (int, str)) or not str(key).lstrip("-").isdigit():
-        raise Invalid({"msg": '"id" field must be an integer.'})
-    child = call.session.get(listed.model, int(key)) if abs(int(key)) < 2**63 else None
-    if child is None:
-        raise Invalid({"detail": f"{listed.model_name} matching query does not exist."})
+    off = "disassociate" in data
+    child = _named(call, sub, listed, data.get("id"), off)
     access = resource.access
     allowed = access.may_detach if off else access.may_attach
     if not allowed(call, parent, name, child, data):
@@ -87,6 +79,19 @@ def _attach(
     else:
         change(call, parent, resource, sub, child, not off)
     return Reply(204)
+
+
+def _named(call: Call, sub: SubList, listed: Resource, key: Any, off: bool) -> Any:
+    """The object that a body names. Raises Invalid in AWX's words."""
+    if not key:
+        missing = '"id" is required to disassociate' if off and sub.create else f"{listed.title} 'id' field is missing."
+        raise Invalid({"msg": missing})
+    if not isinstance(key, int):
+        raise Invalid({"msg": '"id" field must be an integer.'})
+    child = call.session.get(listed.model, int(key)) if abs(key) < 2**63 else None
+    if child is None:
+        raise Invalid(f"{listed.model_name} matching query does not exist.")
+    return child
 
 
 def change(call: Call, parent: Any, resource: Resource, sub: SubList, child: Any, on: bool) -> None:
@@ -121,8 +126,6 @@ def _create(
     call: Call, parent: Any, resource: Resource, name: str, sub: SubList, listed: Resource, data: dict[str, Any]
 ) -> Reply:
     """Make an object in the sub-list."""
-    if not sub.create:
-        raise NotAllowed(call.method)
     fixed = {sub.parent_field: parent.id} if sub.parent_field else {}
     row = views.create_row(call, listed, data, fixed)
     if sub.attach and sub.relation and not sub.parent_field:

@@ -35,7 +35,7 @@ def list_rows(call: Call, resource: Resource, query: Select[Any] | None = None) 
     return Reply(body=page.body(render(call, page.rows)))
 
 
-def load(call: Call, resource: Resource, key: str, for_change: bool = False) -> Any:
+def load(call: Call, resource: Resource, key: str) -> Any:
     """The object with this id or named URL. Raises NotFound, or Forbidden where the user may not see it."""
     row = pages.find(call, resource, key)
     if row is None:

@@ -184,6 +184,7 @@ def declare(registry: Registry) -> None:
         Resource(
             name="hosts",
             type="host",
+            error_key="error",
             model=Host,
             title="Host",
             fields=(
