@@ -15,6 +15,12 @@ MODULES = (
     "inventories",
     "hosts",
     "groups",
+    "credential_types",
+    "credentials",
+    "credential_input_sources",
+    "execution_environments",
+    "instances",
+    "settings",
 )
 """The modules of this package that declare something, in the order in which it is declared."""
 

@@ -30,7 +30,10 @@ class CredentialType(Stamped, Authored, Base):
 
 
 class Credential(Stamped, Authored, Base):
-    """One credential. A secret among ``inputs`` is kept as ``$encrypted$...`` (see ``auth.secrets``)."""
+    """One credential. A secret among ``inputs`` is kept as ``$encrypted$...`` (see ``auth.secrets``).
+
+    ``owner_team`` is the team that it was made for; whoever administers that team administers it.
+    """
 
     __tablename__ = "credentials"
     __table_args__ = (Index("credentials_name", "organization_id", "name", "credential_type_id", unique=True),)
@@ -40,7 +43,9 @@ class Credential(Stamped, Authored, Base):
     credential_type_id: Mapped[int] = to_one("credential_types", on_delete="RESTRICT", null=False)
     managed: Mapped[bool] = mapped_column(default=False)
     inputs: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    owner_team_id: Mapped[int | None] = to_one("teams")
     organization: Mapped[Any] = relationship("Organization", foreign_keys=[organization_id])
+    owner_team: Mapped[Any] = relationship("Team", foreign_keys=[owner_team_id])
     credential_type: Mapped[CredentialType] = relationship(back_populates="credentials")
     input_sources: Mapped[list[CredentialInputSource]] = relationship(
         foreign_keys="CredentialInputSource.target_credential_id",
