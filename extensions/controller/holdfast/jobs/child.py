@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -65,7 +65,8 @@ class JobEnd:
     """How a job ended, with everything AWX keeps of it. ``host_summaries``: the fields of each by host.
 
     ``failed_parents`` and ``changed_parents`` are uuids of events to be marked so: something below them was.
-    ``left`` are services that the job started on this machine and that outlive its end.
+    ``left`` are services that the job started on this machine and that outlive its end. ``ended_for`` is why it was
+    ended before its time: a key of ``ENDS``, or "".
     """
 
     status: str
@@ -82,16 +83,24 @@ class JobEnd:
     failed_parents: frozenset[str] = frozenset()
     changed_parents: frozenset[str] = frozenset()
     left: tuple[processes.Process, ...] = ()
+    return_code: int = 0
+    ended_for: str = ""
 
 
 class JobRun:
     """One run of a job. ``run`` works in the calling thread; ``cancel`` may come from any, at any time.
 
-    With a ``guard`` nothing of the job survives the death of this process.
+    With a ``guard`` nothing of the job survives the death of this process. ``tap`` is given every event as
+    ansible-runner tells it, with its secrets.
     """
 
     def __init__(
-        self, spec: JobSpec, credentials: Sequence[CredentialValue], sink: Sink, guard: Guard | None = None
+        self,
+        spec: JobSpec,
+        credentials: Sequence[CredentialValue],
+        sink: Sink,
+        guard: Guard | None = None,
+        tap: Callable[[Mapping[str, Any]], object] | None = None,
     ) -> None:
         self._spec = spec
         self._credentials = credentials
@@ -100,6 +109,8 @@ class JobRun:
         self._rows = EventRows(self._mask)
         self._start = JobStart([], "", {})
         self._guard = guard
+        self._tap = tap
+        self._code = 0
         self._lock = threading.Lock()
         self._reason = ""
         self._pid = 0
@@ -120,7 +131,8 @@ class JobRun:
         begin = time.monotonic()
         status, explanation, trace = ERROR, "", ""
         try:
-            status, explanation = self._verdict(self._play())
+            self._code = self._play()
+            status, explanation = self._verdict(self._code)
         except HoldfastError as error:
             explanation = str(error)
         except OSError as error:
@@ -148,6 +160,8 @@ class JobRun:
             failed_parents=rows.failed_parents,
             changed_parents=rows.changed_parents,
             left=self._left.spared,
+            return_code=self._code,
+            ended_for=self._reason,
         )
 
     def _verdict(self, code: int) -> tuple[str, str]:
@@ -208,7 +222,7 @@ class JobRun:
         try:
             if self._spec.timeout > 0:
                 timer.start()
-            code = PlayChild(config, self._began, lambda event: batches.put(self._rows.row(event)), self._kill).run()
+            code = PlayChild(config, self._began, lambda event: self._take(event, batches), self._kill).run()
             with self._lock:
                 self._over = True
         except BaseException:
@@ -221,6 +235,11 @@ class JobRun:
             self._kill()
         batches.close()
         return code
+
+    def _take(self, event: Mapping[str, Any], batches: Batches) -> None:
+        if self._tap is not None:
+            self._tap(event)
+        batches.put(self._rows.row(event))
 
     def _tell_start(self, config: Any, injection: Injection) -> None:
         shown = {**safe_environment(config.env), **{k: v for k, v in injection.safe_env.items() if k in config.env}}

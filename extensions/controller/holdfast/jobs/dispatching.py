@@ -12,6 +12,7 @@ the queue's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
@@ -134,7 +135,7 @@ class Dispatcher:
             self._look_again(session, *session.scalars(waiting.order_by(UnifiedJob.id)).all())
 
     @staticmethod
-    def _first(session: Session, query: Select[tuple[UnifiedJob]]) -> Iterable[UnifiedJob]:
+    def _first(session: Session, query: Select[Any]) -> Iterable[UnifiedJob]:
         return session.scalars(query.limit(1)).all()
 
     def _look_again(self, session: Session, *jobs: UnifiedJob) -> None:
@@ -156,7 +157,7 @@ class Dispatcher:
 _QUEUED = UnifiedJob.status.in_(QUEUED)
 
 
-def _next_of_template(template_id: int) -> Select[tuple[UnifiedJob]]:
+def _next_of_template(template_id: int) -> Select[Any]:
     """The jobs of a template that wait for each other, the oldest first."""
     return (
         select(UnifiedJob)
