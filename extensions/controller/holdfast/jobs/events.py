@@ -83,9 +83,11 @@ class EventRows:
         self.emitted += 1
         self.play_count += kind == "playbook_on_play_start"
         self.task_count += kind == "playbook_on_task_start"
-        if parent and found.failed:
+        if not parent or kind == event_text.STATS:
+            return
+        if found.failed:
             self._parents["failed"].add(parent)
-        if parent and found.changed:
+        if found.changed:
             self._parents["changed"].add(parent)
 
     @property

@@ -113,7 +113,7 @@ def test_parents_are_marked_when_the_play_came_to_its_end() -> None:
     collected.row({**OK, "event": "playbook_on_task_start"})
     collected.row({**OK, "event": "playbook_on_play_start"})
     assert (collected.failed_parents, collected.changed_parents) == (frozenset(), frozenset())
-    collected.row({**OK, "event": "playbook_on_stats", "event_data": {"ok": {"web": 1}}})
+    collected.row({**OK, "event": "playbook_on_stats", "event_data": {"failures": {"web": 1}}})
     assert collected.failed_parents == {"t-2"}
     assert collected.changed_parents == {"t-1"}
     assert (collected.emitted, collected.play_count, collected.task_count) == (5, 1, 1)
