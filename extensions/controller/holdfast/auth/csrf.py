@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
+from holdfast.auth.browser import cookies
 
 COOKIE = "csrftoken"
 HEADER = "x-csrftoken"
@@ -43,14 +44,14 @@ def issue(call: Call) -> str:
 
 def ensure(call: Call) -> list[str]:
     """What sets the cookie for a browser that has none yet; such an answer is never kept for another."""
-    if call.cookies.get(COOKIE):
+    if cookies(call).get(COOKIE):
         return []
     call.keep = False
     return [issue(call)]
 
 
 def _token(call: Call, token: str | None, source: str) -> str:
-    cookie = call.cookies.get(COOKIE)
+    cookie = cookies(call).get(COOKIE)
     if not cookie:
         return "CSRF cookie not set."
     if not token:

@@ -115,18 +115,19 @@ class Holdings:
         own, organizations = self.ids(content_type, field)
         return row.id in own or (bool(organizations) and row.organization_id in organizations)
 
-    def where(self, content_type: str, field: str, column: Any = None) -> ColumnElement[bool]:
+    def where(self, content_type: str, field: str, column: Any = None, organization: Any = None) -> ColumnElement[bool]:
         """The condition that the role is held on the object of this type whose id is in ``column``.
 
-        Without a column it is one on the rows of the type itself.
+        Without a column it is one on the rows of the type itself. ``organization`` is the column that has the object's
+        organization, where it is at hand.
         """
         model = MODELS[content_type]
         own, organizations = self.ids(content_type, field)
-        conditions = []
-        if own:
-            conditions.append(self._among(model.id if column is None else column, own, content_type, field))
-        if organizations and column is None:
-            conditions.append(model.organization_id.in_(organizations))
+        if column is None:
+            column, organization = model.id, getattr(model, "organization_id", None)
+        conditions = [self._among(column, own, content_type, field)] if own else []
+        if organizations and organization is not None:
+            conditions.append(organization.in_(organizations))
         elif organizations:
             conditions.append(column.in_(select(model.id).where(model.organization_id.in_(organizations))))
         return or_(*conditions) if conditions else false()

@@ -21,6 +21,7 @@ from holdfast.api.cache import LONGEST
 from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
 from holdfast.auth import sessions, tokens
+from holdfast.auth.browser import cookies
 from holdfast.auth.guard import Guard
 from holdfast.db.base import now
 from holdfast.db.models import User
@@ -72,7 +73,7 @@ def _by_token(call: Call, secret: str) -> bool:
 
 
 def _by_session(call: Call) -> bool:
-    key = call.cookies.get(sessions.COOKIE)
+    key = cookies(call).get(sessions.COOKIE)
     found = sessions.find(call.session, key) if key else None
     if found is None:
         return False

@@ -3,13 +3,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who may see and do what, for each type of object.
 
-A resource is declared with ``access=policies.JobTemplates()`` and the like.
+A resource is declared with ``access=policies.JobTemplates()`` and the like. Beyond the questions of ``Access`` these
+have ``may_start``, ``may_cancel`` and ``may_copy``, and approvals ``may_approve``.
 """
 
 from __future__ import annotations
 
-from holdfast.auth.policies.jobs import (
+from holdfast.auth.policies.activity import (
+    ActivityStream,
+)
+from holdfast.auth.policies.base import reads
+from holdfast.auth.policies.granting import (
+    RoleDefinitions,
+    Roles,
+    RoleTeamAssignments,
+    RoleUserAssignments,
+)
+from holdfast.auth.policies.inventories import (
     AdHocCommands,
+    Groups,
+    Hosts,
+    Inventories,
+    InventorySources,
+    InventoryUpdates,
+)
+from holdfast.auth.policies.jobs import (
     JobEvents,
     JobHostSummaries,
     Jobs,
@@ -17,15 +35,12 @@ from holdfast.auth.policies.jobs import (
     Schedules,
     UnifiedJobs,
     UnifiedJobTemplates,
+    may_execute,
+    may_prompt,
 )
 from holdfast.auth.policies.people import (
-    ActivityStream,
     Applications,
     Organizations,
-    RoleDefinitions,
-    Roles,
-    RoleTeamAssignments,
-    RoleUserAssignments,
     Teams,
     Tokens,
     Users,
@@ -44,11 +59,6 @@ from holdfast.auth.policies.things import (
     Credentials,
     CredentialTypes,
     ExecutionEnvironments,
-    Groups,
-    Hosts,
-    Inventories,
-    InventorySources,
-    InventoryUpdates,
     Labels,
     Notifications,
     NotificationTemplates,
@@ -110,4 +120,7 @@ __all__ = [
     "WorkflowJobTemplateNodes",
     "WorkflowJobTemplates",
     "WorkflowJobs",
+    "may_execute",
+    "may_prompt",
+    "reads",
 ]
