@@ -12,7 +12,7 @@ from holdfast.api.call import Call
 from holdfast.api.errors import Invalid
 from holdfast.api.registry import Field, Hooks, Registry, Resource, Summary
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION, STAMPS, link_to
-from holdfast.auth.policies.things import CredentialInputSources
+from holdfast.auth import policies
 from holdfast.db.models import Credential, CredentialInputSource
 from holdfast.seeds import credential_types
 from holdfast.seeds import errors as seeds_errors
@@ -64,7 +64,7 @@ def declare(registry: Registry) -> None:
                 link_to("target_credential", "credentials"),
             ),
             summary=(Summary("source_credential"), Summary("target_credential"), *AUTHORS_SUMMARY),
-            access=CredentialInputSources(),
+            access=policies.CredentialInputSources(),
             hooks=Hooks(validate=_validate),
             unique=(("target_credential", "input_field_name"),),
             order_by=("target_credential_id", "source_credential_id", "input_field_name"),

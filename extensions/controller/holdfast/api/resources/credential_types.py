@@ -13,7 +13,7 @@ from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import Field, Hooks, Registry, Resource, SubList, plain
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, NAMED, below
-from holdfast.auth.policies.things import CredentialTypes
+from holdfast.auth import policies
 from holdfast.db.models import Credential, CredentialType
 from holdfast.seeds import credential_types
 from holdfast.seeds import errors as seeds_errors
@@ -74,7 +74,7 @@ def declare(registry: Registry) -> None:
             summary=AUTHORS_SUMMARY,
             summarize=plain("id", "name", "description"),
             sublists={"credentials": SubList("credentials", parent_field="credential_type", create=True)},
-            access=CredentialTypes(),
+            access=policies.CredentialTypes(),
             hooks=Hooks(validate=_validate, deleting=_deleting),
             unique=(("name", "kind"),),
             named_url=("name", "kind"),

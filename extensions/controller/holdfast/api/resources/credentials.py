@@ -16,8 +16,7 @@ from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import Field, Hooks, Registry, Related, Resource, SubList, Summary
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, NAMED, ORGANIZATION, ORGANIZATION_LINK, below
-from holdfast.auth import roles
-from holdfast.auth.policies.things import Credentials
+from holdfast.auth import policies, roles
 from holdfast.db.models import (
     Credential,
     CredentialType,
@@ -274,7 +273,7 @@ def declare(registry: Registry) -> None:
                 "owner_teams": SubList("teams", query=_owner_teams),
                 "input_sources": SubList("credential_input_sources", parent_field="target_credential", create=True),
             },
-            access=Credentials(),
+            access=policies.Credentials(),
             hooks=Hooks(validate=_validate, created=_created, deleting=_deleting, copied=_copied),
             unique=(("organization", "name", "credential_type"),),
             named_url=("name", "credential_type", "organization"),

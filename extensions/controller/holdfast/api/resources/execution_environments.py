@@ -23,7 +23,7 @@ from holdfast.api.resources.common import (
     below,
     link_to,
 )
-from holdfast.auth.policies.things import ExecutionEnvironments
+from holdfast.auth import policies
 from holdfast.db.models import Credential, ExecutionEnvironment, UnifiedJobTemplate
 
 PULL = (
@@ -102,7 +102,7 @@ def declare(registry: Registry) -> None:
             summary=(Summary("organization"), Summary("credential"), *AUTHORS_SUMMARY),
             summarize=plain("id", "name", "description", "image"),
             sublists={"unified_job_templates": SubList("unified_job_templates", query=_templates)},
-            access=ExecutionEnvironments(),
+            access=policies.ExecutionEnvironments(),
             hooks=Hooks(validate=_validate, deleting=_deleting),
             unique=(("name",),),
             named_url=("name",),

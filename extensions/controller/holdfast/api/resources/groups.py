@@ -20,7 +20,7 @@ from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION,
 from holdfast.api.resources.hosts import INVENTORY, INVENTORY_LINK, inventory_of
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.resources.inventories import same_inventory
-from holdfast.auth.policies.things import Groups
+from holdfast.auth import policies
 from holdfast.db.models import Group, Host, JobHostSummary, UnifiedJob
 from holdfast.db.models.links import host_groups
 
@@ -169,7 +169,7 @@ def declare(registry: Registry) -> None:
                 "job_host_summaries": SubList("job_host_summaries", query=_job_summaries),
             },
             actions={"variable_data": variable_data.action("Group")},
-            access=Groups(),
+            access=policies.Groups(),
             hooks=Hooks(validate=_validate, deleting=_deleting),
             unique=(("name", "inventory"),),
             named_url=("name", "inventory"),

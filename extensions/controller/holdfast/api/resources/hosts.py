@@ -22,7 +22,7 @@ from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION,
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.resources.inventories import same_inventory
 from holdfast.api.variables import parsed
-from holdfast.auth.policies.things import Hosts
+from holdfast.auth import policies
 from holdfast.db.models import Group, Host, Inventory, Job, JobHostSummary, UnifiedJob, UnifiedJobTemplate
 from holdfast.db.models.links import host_groups
 
@@ -247,7 +247,7 @@ def declare(registry: Registry) -> None:
                 "variable_data": variable_data.action("Host"),
                 "ansible_facts": Action({"GET": _facts}, title="Host Ansible Facts Detail"),
             },
-            access=Hosts(),
+            access=policies.Hosts(),
             hooks=Hooks(validate=_validate, deleting=_deleting),
             unique=(("name", "inventory"),),
             named_url=("name", "inventory"),

@@ -18,7 +18,7 @@ from holdfast.api.registry import Action, Field, Hooks, Registry, Resource, SubL
 from holdfast.api.resources.common import STAMPS, below, link_to
 from holdfast.api.resources.empty import empty_list
 from holdfast.api.resources.in_use import refuse_if_running
-from holdfast.auth.policies.system import InstanceGroups, Instances
+from holdfast.auth import policies
 from holdfast.db.models import Credential, Instance, InstanceGroup, UnifiedJob
 from holdfast.seeds.objects import CONTROL_PLANE_GROUP, DEFAULT_GROUP
 
@@ -330,7 +330,7 @@ def declare(registry: Registry) -> None:
                 "peers": Action({"GET": empty_list}, title="Peers"),
                 "receptor_addresses": Action({"GET": empty_list}, title="Receptor Addresses"),
             },
-            access=Instances(),
+            access=policies.Instances(),
             hooks=Hooks(validate=_validate, updated=_updated),
             unique=(("hostname",),),
             named_url=("hostname",),
@@ -350,7 +350,7 @@ def declare(registry: Registry) -> None:
                 "jobs": SubList("unified_jobs", query=_jobs_of_group),
                 "instances": SubList("instances", relation="instances", attach=True, on_attach=_join, on_detach=_leave),
             },
-            access=InstanceGroups(),
+            access=policies.InstanceGroups(),
             hooks=Hooks(validate=_validate_group, deleting=_deleting),
             unique=(("name",),),
             named_url=("name",),

@@ -27,7 +27,7 @@ from holdfast.api.resources.common import (
 )
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.variables import parsed
-from holdfast.auth.policies.things import Inventories
+from holdfast.auth import policies
 from holdfast.db.models import Group, Host, Inventory, JobTemplate, UnifiedJob
 from holdfast.db.models.links import group_children
 
@@ -260,7 +260,7 @@ def declare(registry: Registry) -> None:
                 "script": Action({"GET": _script}, title="Inventory Script"),
                 "tree": Action({"GET": _tree}, title="Inventory Tree"),
             },
-            access=Inventories(),
+            access=policies.Inventories(),
             hooks=Hooks(validate=_validate, deleting=_deleting, copied=_copied),
             unique=(("name", "organization"),),
             named_url=("name", "organization"),

@@ -15,7 +15,7 @@ from holdfast.api.errors import Invalid
 from holdfast.api.registry import Field, Registry, Resource, SubList, Summary, plain
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, NAME, ORGANIZATION_LINK, STAMPS
 from holdfast.api.sublists import change
-from holdfast.auth.policies.things import Labels
+from holdfast.auth import policies
 from holdfast.db.models import Label, links
 
 MOST = 100
@@ -94,7 +94,7 @@ def declare(registry: Registry) -> None:
             related=(*AUTHORS, ORGANIZATION_LINK),
             summary=(Summary("organization"), *AUTHORS_SUMMARY),
             summarize=plain("id", "name"),
-            access=Labels(),
+            access=policies.Labels(),
             unique=(("name", "organization"),),
             detail_methods=("GET", "PUT", "PATCH"),
             named_url=("name", "organization"),
