@@ -93,6 +93,15 @@ def _root(call: Call, parts: Sequence[str]) -> Reply:
     return _page(call, "/".join(parts), page)
 
 
+def _nothing_below(call: Call, parts: Sequence[str]) -> None:
+    """Raise NotFound for what is not there below a page that has paths of its own."""
+    page = call.controller.registry.pages.get(parts[0]) if len(parts) == 2 else None
+    if page is not None and page.below:
+        _allow(call, page.below)
+        signed_in(call)
+        raise NotFound()
+
+
 def _route(call: Call, parts: Sequence[str]) -> Reply:
     registry = call.controller.registry
     page = registry.pages.get("/".join(parts))
@@ -100,6 +109,7 @@ def _route(call: Call, parts: Sequence[str]) -> Reply:
         return _page(call, "/".join(parts), page)
     resource = registry.resources.get(parts[0]) if parts else None
     if resource is None:
+        _nothing_below(call, parts)
         raise NoPath()
     if len(parts) == 1:
         return _list(call, resource)

@@ -274,7 +274,8 @@ class Resource:
 class Page:
     """A path that is no resource: a handler ``(call)`` for each method. ``public``: nobody need sign in.
 
-    ``options`` makes the ``actions`` of OPTIONS where ``fields`` (those of a POST) do not say it all.
+    ``options`` makes the ``actions`` of OPTIONS where ``fields`` (those of a POST) do not say it all. ``below`` are the
+    methods of the paths right below it: one of these that there is not is not found as an object is not.
     """
 
     handlers: Mapping[str, Handler]

@@ -14,7 +14,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, false, insert, or_, select
+from sqlalchemy import ColumnElement, delete, false, insert, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holdfast.api.call import Call
@@ -83,6 +83,10 @@ class Holdings:
         while new := self._member_of() - self.teams:
             self.teams |= new
             self._add(columns.join(RoleTeam, RoleTeam.role_id == Role.id).where(RoleTeam.team_id.in_(new)))
+        administered, _organizations = self._look_up("team", "admin_role")
+        if administered:
+            owned = select(literal("credential"), literal("admin_role"), Credential.id)
+            self._add(owned.where(Credential.owner_team_id.in_(administered)))
 
     def _add(self, query: Any) -> None:
         for content_type, field, object_id in self._session.execute(query):
