@@ -21,3 +21,14 @@ APPROVE = {
     "reason": {"type": "str", "default": ""},
     "batch": {"type": "int"},
 }
+
+AWX_NODE = {
+    "state": {"type": "str", "default": "begin", "choices": ["begin", "end", "reported"]},
+    "project": {"type": "path", "default": ""},
+    "kind": {"type": "str", "default": "", "choices": ["", "item", "undo", "engine", "node"]},
+    "name": {"type": "str", "default": ""},
+    "component": {"type": "str", "default": ""},
+    "run": {"type": "path", "default": ""},
+    "values": {"type": "str", "default": "{}"},
+    "path": {"type": "list", "elements": "str", "default": []},
+}

@@ -10,10 +10,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
 from ansible import constants as C
 from ansible import context
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
+from ansible.parsing.splitter import parse_kv
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions, RunSecrets
 
@@ -93,6 +95,57 @@ def run_secrets(loader: Any, play_context: Any) -> RunSecrets:
         become_password=str(play_context.become_pass or ""),
         variables={str(name): plain(value) for name, value in given.items() if str(name).startswith("ansible_")},
     )
+
+
+def extra_variables(loader: Any) -> dict[str, Any]:
+    """The extra variables as plain data, each exactly as it was given.
+
+    ansible-core 2.19 reads ``!unsafe '2.10'`` in a file as a number, and so AWX writes the answers of people. Files of
+    extra variables are therefore read once more by YAML's own rules, where what is in quotes is text.
+    """
+    exact: dict[str, Any] = {}
+    for source in context.CLIARGS.get("extra_vars") or ():
+        text = str(source)
+        if text.startswith("@"):
+            exact.update(_read_exactly(loader.path_dwim(text[1:])))
+            continue
+        for name in loader.load(text) if text.startswith(("{", "[")) else parse_kv(text):
+            exact.pop(str(name), None)
+    found = {str(name): plain(value) for name, value in load_extra_vars(loader).items()}
+    return {name: exact.get(name, value) for name, value in found.items()}
+
+
+class _ExactLoader(yaml.SafeLoader):
+    """YAML in which ``!unsafe`` changes nothing: what is in quotes is text."""
+
+
+def _as_it_is(loader: _ExactLoader, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    return loader.construct_sequence(node, True) if isinstance(node, yaml.SequenceNode) else {}
+
+
+_ExactLoader.add_constructor("!unsafe", _as_it_is)
+
+
+def _read_exactly(path: str) -> dict[str, Any]:
+    """The variables of a file; those that are no plain data, or a file that is not plain YAML, are left to Ansible."""
+    if not os.path.isfile(path):
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = yaml.load(file, _ExactLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return {name: value for name, value in data.items() if _is_plain(value)} if isinstance(data, dict) else {}
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def resolve(patterns: Sequence[str], loader: Any, groups: Mapping[str, Sequence[str]]) -> list[list[str]]:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli import catalog, rehearse, run, runs, serve
+from holdfast.cli import catalog, export, rehearse, run, runs, serve
 
 app = typer.Typer(
     name="holdfast",
@@ -58,3 +58,4 @@ app.command("rehearse")(rehearse.rehearse)
 app.command("serve")(serve.serve)
 app.add_typer(runs.app, name="runs")
 app.add_typer(catalog.app, name="catalog")
+app.add_typer(export.app, name="export")

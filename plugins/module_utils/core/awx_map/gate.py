@@ -1,0 +1,130 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node's job decides when AWX has started it: does the node run, or is it skipped?
+
+AWX starts a node by the status of jobs. Every job leaves a *marker*, an artifact that all jobs after it see: in which
+state its node is, and what it reported. By the markers of its parents a job knows what AWX does not: that a parent was
+skipped, or was broken off.
+
+=============  =================================================================================================
+marker         means
+=============  =================================================================================================
+``started``    the job did its work and never came to its end: the node ended badly
+``successful`` the node ended well
+``skipped``    the job ended well, but the node was skipped
+none           the job never came to its first task, or AWX never started it; approvals never leave one
+=============  =================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map import names
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog, Component, Need
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
+
+STARTED = "started"
+"""The marker of a job that is at work, or that failed."""
+
+
+class Verdict(NamedTuple):
+    """Whether a node runs, and why not."""
+
+    runs: bool
+    why: str = ""
+
+
+def marker_of(state: str, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job leaves behind."""
+    return {"state": state, "outputs": dict(outputs)}
+
+
+def markers_in(variables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The markers among the variables of a job, by node."""
+    found: dict[str, dict[str, Any]] = {}
+    for variable, value in variables.items():
+        node = names.marked(variable)
+        if node and isinstance(value, Mapping) and isinstance(value.get("state"), str):
+            outputs = value.get("outputs")
+            found[node] = marker_of(value["state"], outputs if isinstance(outputs, Mapping) else {})
+    return found
+
+
+def edge_states(need: Need) -> frozenset[str]:
+    """The end states of the parent that meet a need."""
+    return frozenset(need.states) if need.states else states.EDGES[need.edge]
+
+
+class Gate:
+    """Decides for the nodes of one bundle, by the markers that a job finds."""
+
+    def __init__(self, bundle: Bundle, catalog: Catalog, markers: Mapping[str, Mapping[str, Any]]) -> None:
+        self._components = {component.name: component for component in bundle.components}
+        self._catalog = catalog
+        self._markers = markers
+
+    def decide(self, name: str, scopes: Mapping[str, Any]) -> Verdict:
+        """Whether a node runs, now that AWX has started it. ``scopes`` are those of conditions."""
+        component = self._components[name]
+        unmet = self._unmet(component)
+        if unmet:
+            return Verdict(False, unmet)
+        if component.when and not conditions.evaluate(component.when, scopes):
+            return Verdict(False, f"the condition is false: {component.when}")
+        return Verdict(True)
+
+    def _unmet(self, component: Component) -> str:
+        """Why the needs of a component are not met, "" when they are, as far as a job can know."""
+        met = {need: self._meets(need) for need in component.needs}
+        if component.join == "all" or not met:
+            return next((self._says(need) for need, holds in met.items() if holds is False), "")
+        if any(met.values()) or (None in met.values() and not self._explained(component)):
+            return ""
+        return "; ".join(self._says(need) for need in component.needs)
+
+    def _meets(self, need: Need) -> Optional[bool]:
+        """Whether a need is met; None for a bad end of a job that left no marker: of that AWX knows more."""
+        state, wanted = self._state(need.node), edge_states(need)
+        if state == STARTED:
+            return bool(wanted & states.BAD)
+        if state is not None:
+            return state in wanted
+        if self._is_asked(need.node) or states.SKIPPED in wanted:
+            return True  # what people said AWX has looked at; a job that never began is one that was skipped
+        return None if wanted & states.BAD else False
+
+    def _state(self, name: str) -> Optional[str]:
+        marker = self._markers.get(name)
+        if marker is not None:
+            return str(marker["state"])
+        if self._is_asked(name) and self._unmet(self._components[name]):
+            return states.SKIPPED  # AWX asked all the same, but here nobody would have been asked
+        return None
+
+    def _is_asked(self, name: str) -> bool:
+        """Whether a node is people's: AWX carries it out, so it leaves no marker."""
+        component = self._components[name]
+        item = self._catalog.items.get(component.item)
+        return component.approval is not None or (item is not None and item.mode == "manual")
+
+    def _explained(self, component: Component) -> bool:
+        """Whether AWX started an ``any`` join for a parent of which more is known than AWX knows."""
+        return any(
+            (state == STARTED and bool(edge_states(need) & states.BAD))
+            or (state in (states.SUCCESSFUL, states.SKIPPED) and bool(edge_states(need) & _GOOD))
+            for need in component.needs
+            for state in [self._state(need.node)]
+        )
+
+    def _says(self, need: Need) -> str:
+        state = self._state(need.node)
+        how = {None: "did not come to its end", STARTED: "ended badly"}.get(state, f"is {state}")
+        wanted = " or ".join(sorted(edge_states(need))) if need.states else f"its {need.edge}"
+        return f"{need.node} {how}, and this needs {wanted}"
+
+
+_GOOD = frozenset({states.SUCCESSFUL, states.SKIPPED})
