@@ -49,7 +49,10 @@ def render_as(call: Call, resource: Resource, rows: Sequence[Any], detail: bool)
         return []
     summaries = _summaries(call, resource, rows, detail)
     fields = [one for one in resource.fields if not one.write_only and (detail or not one.detail)]
-    return [_render_row(call, resource, row, fields, summaries, detail) for row in rows]
+    shown = [_render_row(call, resource, row, fields, summaries, detail) for row in rows]
+    if resource.finish is not None:
+        resource.finish(call, rows, shown)
+    return shown
 
 
 def _render_row(
