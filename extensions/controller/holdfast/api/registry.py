@@ -151,6 +151,7 @@ class Action:
     transaction: bool = True
     public: bool = False
     any_format: bool = False
+    below: tuple[str, ...] = ()
 
 
 class Access:
@@ -287,6 +288,7 @@ class Page:
     options: Callable[[Call], Mapping[str, Any]] | None = None
     transaction: bool = True
     any_format: bool = False
+    below: tuple[str, ...] = ()
 
 
 class Registry:
