@@ -151,7 +151,6 @@ class Action:
     transaction: bool = True
     public: bool = False
     any_format: bool = False
-    below: tuple[str, ...] = ()
 
 
 class Access:
