@@ -217,8 +217,8 @@ class Resource:
     ``name`` is its path, ``type`` the ``type`` of its objects, ``model`` the class of its rows; ``title`` as in
     ``Job Template List``. ``unique`` are groups of fields that no two rows share. ``named_url`` are the fields that
     make its named URL, a reference first followed into its own. ``methods`` are those of list and detail.
-    ``summarize`` makes what others' summary_fields show of its rows. ``finish`` gets ``(call, rows, shown)`` and has the
-    last word on how rows are shown. ``copy`` names what a copy takes along.
+    ``summarize`` makes what others' summary_fields show of its rows. ``finish`` gets ``(call, rows, shown)`` and has
+    the last word on how rows are shown. ``copy`` names what a copy takes along.
     ``class_name`` is what error texts call the model, where that is not its own. ``error_key`` is under which key the
     list tells what is wrong with a request. ``events``: the rows lie in the database of events.
     """
