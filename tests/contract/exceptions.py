@@ -1,0 +1,22 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What differs from AWX on purpose, by the number of the recording. docs/awx-compatibility.md tells it to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXCEPTIONS: Mapping[int, str] = {
+    239: "choices that are no text and no list are refused: AWX takes them and no launch can answer them",
+    604: "an unknown template is told with 400, not with an internal error",
+    606: "a template whose required survey answers are missing is refused: AWX launches it without them",
+    715: "an edge that closes a circle is refused when it is made: AWX takes it, and the workflow never ends",
+    720: "follows from 715: the workflow has no circle and ends",
+    722: "follows from 715: a workflow that has ended cannot be cancelled",
+}
+
+PARTS: Mapping[int, tuple[str, ...]] = {
+    310: (".status",),
+}
+"""Beginnings of differences that do not count in a recording."""
