@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -41,6 +41,18 @@ def variables(credential: CredentialValue, write: WriteFile, inventory_update: b
         for name in ("GCE_EMAIL", "GCE_PROJECT"):
             env.pop(name, None)
     return env
+
+
+def galaxy_servers(credentials: Iterable[CredentialValue]) -> Environment:
+    """The variables by which ``ansible-galaxy`` knows an organization's servers, in their order; {} for none."""
+    env: Environment = {}
+    names = []
+    for number, credential in enumerate(credentials):
+        names.append(f"server{number}")
+        for setting, source in (("URL", "url"), ("TOKEN", "token"), ("AUTH_URL", "auth_url")):
+            if credential.has(source):
+                env[f"ANSIBLE_GALAXY_SERVER_SERVER{number}_{setting}"] = credential.text(source)
+    return {**env, "ANSIBLE_GALAXY_SERVER_LIST": ",".join(names)} if names else env
 
 
 def _aws(credential: CredentialValue, env: Environment, _write: WriteFile) -> None:

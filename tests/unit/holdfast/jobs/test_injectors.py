@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from holdfast.jobs.cloud import galaxy_servers
 from holdfast.jobs.credentials import CredentialValue, Injection, safe_environment
 from holdfast.jobs.injectors import inject
 
@@ -173,6 +174,19 @@ def test_clouds(tmp_path: Path, namespace: str, inputs: dict[str, Any], env: dic
     assert found.env == env
     assert found.safe_env == safe_environment(env)
     assert inject([credential("cloud", inputs, namespace, managed=False)], tmp_path / "d").env == {}
+
+
+def test_galaxy_servers_in_their_order() -> None:
+    public = credential("galaxy", {"url": "https://galaxy", "auth_url": "", "token": ""}, "galaxy_api_token")
+    hub = credential("galaxy", {"url": "https://hub", "auth_url": "https://sso", "token": "t"}, "galaxy_api_token")
+    assert galaxy_servers([public, hub]) == {
+        "ANSIBLE_GALAXY_SERVER_LIST": "server0,server1",
+        "ANSIBLE_GALAXY_SERVER_SERVER0_URL": "https://galaxy",
+        "ANSIBLE_GALAXY_SERVER_SERVER1_URL": "https://hub",
+        "ANSIBLE_GALAXY_SERVER_SERVER1_TOKEN": "t",
+        "ANSIBLE_GALAXY_SERVER_SERVER1_AUTH_URL": "https://sso",
+    }
+    assert galaxy_servers([]) == {}
 
 
 def test_google(tmp_path: Path) -> None:
