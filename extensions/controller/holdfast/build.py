@@ -60,7 +60,7 @@ def _assemble(controller: Controller) -> None:
 def _dbos(settings: Settings) -> Engine:
     from holdfast.engine.dbos_engine import DbosEngine
 
-    return DbosEngine(settings.folder / "engine.db", settings.job_slots)
+    return DbosEngine(f"sqlite:///{settings.folder / 'engine.db'}", settings.job_slots)
 
 
 def _database(settings: Settings) -> Database:
