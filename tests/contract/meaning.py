@@ -185,6 +185,8 @@ def exactly(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
                 yield from exactly(one, other, f"{path}.{key}")
     elif isinstance(expected, list) and isinstance(actual, list):
         yield from _lists(expected, actual, path)
+    elif path.endswith("][1]") and ".choices[" in path and len(str(expected).split()) > 4:
+        return  # a sentence about a choice: help, in all but name
     elif expected != actual or isinstance(expected, bool) != isinstance(actual, bool):
         yield f"{path}: is {json.dumps(actual)[:300]}, was {json.dumps(expected)[:300]}"
 

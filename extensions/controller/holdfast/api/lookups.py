@@ -118,7 +118,7 @@ def _field(registry: Registry, model: type[Any], name: str) -> Hop | str:
     if one is not None and one.to and one.attribute in mapper.columns:
         return _reference(name, one.attribute, registry.resources[one.to].model)
     column = one.attribute if one is not None else name
-    known = one is not None and one.filterable and not one.write_only
+    known = one is not None and (one.filterable or name == "created") and not one.write_only
     if column in mapper.columns and (known or resource is None):
         return column
     if name.endswith("_id"):

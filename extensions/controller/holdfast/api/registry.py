@@ -221,6 +221,10 @@ class Resource:
     the last word on how rows are shown. ``copy`` names what a copy takes along.
     ``class_name`` is what error texts call the model, where that is not its own. ``error_key`` is under which key the
     list tells what is wrong with a request. ``events``: the rows lie in the database of events.
+
+    For OPTIONS: ``list_title`` where the list is not called ``TITLE List``; ``types`` with their names, where its
+    objects are of several or the type is called otherwise than the title; ``searchable`` is False where AWX says
+    nothing of types and searching; ``related_search``: related objects can be searched, ``more_search`` in these too.
     """
 
     name: str
@@ -253,6 +257,12 @@ class Resource:
     events: bool = False
     class_name: str = ""
     error_key: str = "detail"
+    list_title: str = ""
+    types: Mapping[str, str] = field(default_factory=dict)
+    id_label: str = "ID"
+    searchable: bool = True
+    related_search: bool = True
+    more_search: tuple[str, ...] = ()
 
     def field_named(self, name: str) -> Field | None:
         """The field of this name."""

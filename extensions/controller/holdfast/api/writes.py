@@ -136,7 +136,9 @@ def _boolean(_call: Call, _one: Field, value: Any) -> bool:
 
 def _choice(_call: Call, one: Field, value: Any) -> Any:
     for choice, _label in one.choices:
-        if isinstance(value, (str, int)) and str(choice) == str(value) and not isinstance(value, bool):
+        if choice is None or isinstance(value, bool) or not isinstance(value, (str, int)):
+            continue
+        if str(choice) == str(value):
             return choice
     if value == "" and one.blank:
         return ""

@@ -185,6 +185,7 @@ def declare(registry: Registry) -> None:
             name="hosts",
             type="host",
             error_key="error",
+            more_search=("ansible_facts",),
             model=Host,
             title="Host",
             fields=(
