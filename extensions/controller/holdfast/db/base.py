@@ -152,19 +152,22 @@ class Database:
     def writing(self, unseen: bool = False) -> Iterator[Session]:
         """A session whose changes are committed together at the end, or not at all.
 
-        With SQLite writers stand in line. ``after_commit`` of ``session.info`` holds calls to make once the changes
-        are there for everybody. ``unseen`` changes are those that no answer shows: none is made anew for them.
+        With SQLite writers stand in line. ``unseen`` changes are those that no answer shows: none is made anew for
+        them. See ``after_commit`` and ``in_turn`` for calls to make once the changes are there for everybody.
         """
         sqlite = self.engine.dialect.name == "sqlite"
         with self._write if sqlite else contextlib.nullcontext():
             with Session(self.engine, expire_on_commit=False) as session:
                 session.connection(execution_options={"immediate": True})
                 calls: list[Callable[[], object]] = []
-                session.info["after_commit"] = calls
+                turn: list[Callable[[], object]] = []
+                session.info.update(after_commit=calls, in_turn=turn)
                 yield session
                 session.flush()
                 written = session.connection().info.pop("written", set())
                 session.commit()
+                for call in turn:
+                    call()
             if not unseen:
                 self.generations.bump(written)
         for call in calls:
@@ -199,6 +202,25 @@ class Database:
 def after_commit(session: Session, call: Callable[[], object]) -> None:
     """Have a call made once the changes of this writing session are there for everybody."""
     session.info["after_commit"].append(call)
+
+
+def in_turn(session: Session, call: Callable[[], object]) -> None:
+    """Have a short call made once the changes are committed, and before the next writer has its turn."""
+    session.info["in_turn"].append(call)
+
+
+@contextlib.contextmanager
+def attempt(session: Session) -> Iterator[None]:
+    """A part of a writing transaction that may fail alone: its changes, and the calls it asked for, are then dropped."""
+    calls = (session.info["after_commit"], session.info["in_turn"])
+    lengths = [len(one) for one in calls]
+    try:
+        with session.begin_nested():
+            yield
+    except BaseException:
+        for one, length in zip(calls, lengths, strict=True):
+            del one[length:]
+        raise
 
 
 @functools.lru_cache(maxsize=4096)

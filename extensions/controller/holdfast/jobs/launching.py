@@ -21,7 +21,7 @@ from holdfast.api.call import Call
 from holdfast.api.variables import parsed
 from holdfast.auth.secrets import ENCRYPTED
 from holdfast.context import Controller
-from holdfast.db.models import Credential, Inventory, Job, JobTemplate, Project, User
+from holdfast.db.models import Credential, Inventory, Job, JobTemplate, Project, UnifiedJob, UnifiedJobTemplate, User
 from holdfast.db.models.links import (
     job_credentials,
     job_instance_groups,
@@ -62,32 +62,21 @@ def launch(
     ``accepted`` are values that were judged, by field, with variables in clear. Variables named by ``secret_names``
     are kept like secret answers. ``eager`` sets attributes of the job whatever the template says.
     """
-    secrets = call.controller.secrets
     values = {name: getattr(template, name) for name in COPIED}
     for name, value in accepted.items():
         if name in _REFERENCES:
             values[f"{name}_id"] = value.id
         elif name in values:
             values[name] = value
-    variables = {**parsed(template.extra_vars), **_answers(call, template, accepted.get("extra_vars") or {})}
-    hidden = {*surveys.password_variables(template), *secret_names}
     job = Job(
-        name=template.name,
-        unified_job_template_id=template.id,
+        **asked(call, template, accepted, secret_names),
         launch_type=launch_type,
-        status=PENDING,
-        created_by_id=call.user.id if call.user is not None else None,
-        modified_by_id=call.user.id if call.user is not None else None,
-        extra_vars=json.dumps(surveys.hidden(variables, hidden)),
-        secret_answers=surveys.seal_values({k: v for k, v in variables.items() if k in hidden}, secrets),
-        survey_passwords=dict.fromkeys(sorted(hidden), ENCRYPTED),
-        prompts=saved_prompts(accepted, hidden),
-        start_args=secrets.seal(json.dumps(dict(passwords))) if passwords else "",
-        request_id=call.request_id,
+        start_args=call.controller.secrets.seal(json.dumps(dict(passwords))) if passwords else "",
         **{**values, **(eager or {})},
     )
     call.session.add(job)
     call.session.flush()
+    link_labels(call, template, job, accepted)
     credentials = _link(call, template, job, accepted)
     template.current_job_id = job.id
     template.status = PENDING
@@ -95,7 +84,29 @@ def launch(
     return job
 
 
-def _answers(call: Call, template: JobTemplate, given: Mapping[str, Any]) -> Mapping[str, Any]:
+def asked(
+    call: Call, template: UnifiedJobTemplate, accepted: Mapping[str, Any], secret_names: Collection[str] = ()
+) -> dict[str, Any]:
+    """What every job keeps of its launch: whose it is, its variables, its secret answers, and what was decided."""
+    user_id = call.user.id if call.user is not None else None
+    variables = {**parsed(template.extra_vars), **_answers(call, template, accepted.get("extra_vars") or {})}
+    hidden = {*surveys.password_variables(template), *secret_names}
+    secret = {name: value for name, value in variables.items() if name in hidden}
+    return {
+        "name": template.name,
+        "unified_job_template_id": template.id,
+        "status": PENDING,
+        "created_by_id": user_id,
+        "modified_by_id": user_id,
+        "extra_vars": json.dumps(surveys.hidden(variables, hidden)),
+        "secret_answers": surveys.seal_values(secret, call.controller.secrets),
+        "survey_passwords": dict.fromkeys(sorted(hidden), ENCRYPTED),
+        "prompts": saved_prompts(accepted, hidden),
+        "request_id": call.request_id,
+    }
+
+
+def _answers(call: Call, template: UnifiedJobTemplate, given: Mapping[str, Any]) -> Mapping[str, Any]:
     """The variables of a launch with the defaults of the survey."""
     if not surveys.questions(template):
         return given
@@ -115,15 +126,20 @@ def saved_prompts(accepted: Mapping[str, Any], hidden: Collection[str]) -> dict[
     return found
 
 
-def _link(call: Call, template: JobTemplate, job: Job, accepted: Mapping[str, Any]) -> list[Credential]:
-    """Give a job its labels, credentials and instance groups; returns the credentials.
+def link_labels(call: Call, template: UnifiedJobTemplate, job: UnifiedJob, accepted: Mapping[str, Any]) -> None:
+    """Give a job its labels: those of the launch add to the template's."""
+    query = select(template_labels.c.right_id).where(template_labels.c.left_id == template.id)
+    label_ids = set(call.session.scalars(query))
+    label_ids.update(label.id for label in accepted.get("labels") or ())
+    _insert(call.session, job_labels, job.id, sorted(label_ids))
 
-    Labels add to the template's, a credential takes the place of the one it excludes, groups replace all others.
+
+def _link(call: Call, template: JobTemplate, job: Job, accepted: Mapping[str, Any]) -> list[Credential]:
+    """Give a job its credentials and instance groups; returns the credentials.
+
+    A credential takes the place of the one it excludes, groups replace all others.
     """
     session = call.session
-    label_ids = set(session.scalars(select(template_labels.c.right_id).where(template_labels.c.left_id == template.id)))
-    label_ids.update(label.id for label in accepted.get("labels") or ())
-    _insert(session, job_labels, job.id, sorted(label_ids))
     held = session.scalars(
         select(Credential)
         .join(template_credentials, template_credentials.c.right_id == Credential.id)
