@@ -184,6 +184,14 @@ class Access:
         """May the user take ``child`` out again?"""
         return self.may_attach(call, row, relation, child, data)
 
+    def may_copy(self, call: Call, row: Any) -> bool:
+        """May the user make another one like it?"""
+        return is_superuser(call)
+
+    def not_copied(self, call: Call, row: Any) -> Mapping[str, list[str]] | None:
+        """What a copy made by the user would lack, by AWX's words; None for kinds that AWX does not ask this of."""
+        return None
+
     def capabilities(self, call: Call, rows: Sequence[Any]) -> Mapping[int, Mapping[str, bool]]:
         """``user_capabilities`` for each row; a row that is left out has none."""
         return {}

@@ -102,7 +102,7 @@ def change(call: Call, parent: Any, resource: Resource, sub: SubList, child: Any
     if on:
         held.append(child)
         call.session.flush()
-        _number(call, parent, sub)
+        number(call, parent, sub.relation)
     else:
         held.remove(child)
         call.session.flush()
@@ -110,13 +110,13 @@ def change(call: Call, parent: Any, resource: Resource, sub: SubList, child: Any
     activity.associated(call, resource.type, parent, sub.relation, child_type, child, on)
 
 
-def _number(call: Call, parent: Any, sub: SubList) -> None:
+def number(call: Call, parent: Any, relation: str) -> None:
     """Write the order of association down, where it counts."""
-    table = getattr(type(parent), sub.relation).property.secondary
+    table = getattr(type(parent), relation).property.secondary
     if table is None or "position" not in table.c:
         return
     session = object_session(parent) or call.session
-    for position, child in enumerate(getattr(parent, sub.relation)):
+    for position, child in enumerate(getattr(parent, relation)):
         session.execute(
             table.update().where(table.c.left_id == parent.id, table.c.right_id == child.id).values(position=position)
         )
@@ -128,7 +128,7 @@ def _create(
     """Make an object in the sub-list."""
     fixed = {sub.parent_field: parent.id} if sub.parent_field else {}
     row = views.create_row(call, listed, data, fixed)
-    if sub.attach and sub.relation and not sub.parent_field:
+    if sub.attach and not sub.parent_field:
         if not resource.access.may_attach(call, parent, name, row, data):
             raise Forbidden()
         hooked = sub.on_attach(call, parent, row, data) if sub.on_attach is not None else None

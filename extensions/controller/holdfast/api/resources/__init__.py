@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import importlib
 
+from holdfast.api import copying
 from holdfast.api.registry import Registry
 
 MODULES = (
     "organizations",
+    "users",
+    "teams",
+    "roles",
+    "tokens",
+    "applications",
+    "activity_stream",
     "labels",
     "inventories",
     "hosts",
@@ -29,3 +36,6 @@ def declare(registry: Registry) -> None:
     """Add everything that the API has."""
     for name in MODULES:
         importlib.import_module(f"holdfast.api.resources.{name}").declare(registry)
+    for resource in registry.resources.values():
+        if resource.copy is not None:
+            resource.actions.setdefault("copy", copying.action(resource))
