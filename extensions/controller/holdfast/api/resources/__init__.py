@@ -11,6 +11,7 @@ from holdfast.api import copying
 from holdfast.api.registry import Registry
 
 MODULES = (
+    "roots",
     "organizations",
     "users",
     "teams",
