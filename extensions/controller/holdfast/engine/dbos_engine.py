@@ -229,16 +229,14 @@ class DbosEngine(Engine):
                     self._news.wait_for(lambda: self._stopping, timeout=_RETRY)
 
     def _wait(self) -> bool:
-        """Wait for something to do; False when the engine stops."""
+        """Wait until there may be something to do; False when the engine stops."""
         with self._news:
             until = self._rescan_at - time.monotonic()
             if self._timers:
                 until = min(until, self._timers[0][0] - time.time())
-            self._news.wait_for(self._may_act, timeout=max(until, 0.0))
+            if not self._stopping and not self._ready():
+                self._news.wait(max(until, 0.0))
             return not self._stopping
-
-    def _may_act(self) -> bool:
-        return self._stopping or self._rescan_at == 0.0 or bool(self._ready())
 
     def _ready(self) -> list[str]:
         """Tasks that may have work, and have a slot for it."""
@@ -248,13 +246,14 @@ class DbosEngine(Engine):
     def _look_around(self) -> None:
         """See to timers, and at first and now and then to what a dead process or a failed write left behind."""
         with self._news:
-            due = set()
+            due: set[str] = set()
+            held: set[tuple[str, str]] = set()
             while self._timers and self._timers[0][0] <= time.time():
                 due.add(heapq.heappop(self._timers)[1])
             rescan = time.monotonic() >= self._rescan_at
             if rescan:
                 self._rescan_at = time.monotonic() + _RESCAN
-            held = {(task, key) for task, keys in self._taken.items() for key in keys}
+                held.update((task, key) for task, keys in self._taken.items() for key in keys)
         queue = self._opened()
         if rescan:
             queue.put_back(held, self._claims.ended)

@@ -96,8 +96,10 @@ def test_an_interrupted_unit_is_run_again_by_request(
 ) -> None:
     _kill_during_a_handler(start_worker)
     engine = make_engine()
+    engine.enqueue("job", "new")
+    recorder.expect("new")
     engine.settle("job", "0-0", again=True)
-    recorder.expect("0-0")
+    recorder.expect("new", "0-0")
     assert engine.interrupted() == []
 
 

@@ -167,6 +167,16 @@ def test_a_timer_fires_in_time(make_engine: MakeEngine, recorder: Recorder) -> N
     assert 0.6 <= recorder.at["second"] - now < 1.3
 
 
+def test_a_timer_wakes_an_engine_that_sleeps(make_engine: MakeEngine, recorder: Recorder) -> None:
+    engine = make_engine()
+    engine.schedule("job", "far", time.time() + 3600)
+    time.sleep(0.3)
+    now = time.time()
+    engine.schedule("job", "near", now + 0.2)
+    recorder.expect("near")
+    assert 0.2 <= recorder.at["near"] - now < 1.0
+
+
 def test_timers_survive_a_restart(make_engine: MakeEngine, recorder: Recorder) -> None:
     engine = make_engine()
     now = time.time()
