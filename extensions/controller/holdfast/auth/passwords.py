@@ -19,6 +19,10 @@ from collections import OrderedDict
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from holdfast.api.call import Call
+from holdfast.api.errors import ApiError
+from holdfast.auth.secrets import ENCRYPTED
+
 AT_A_TIME = 2
 REMEMBERED = 60.0
 """Seconds for which a password that was good is not hashed again."""
@@ -78,3 +82,21 @@ class Known:
 
     def _digest(self, password: str, kept: str) -> bytes:
         return hmac.digest(self._key, f"{kept}\n{password}".encode(errors="surrogatepass"), hashlib.sha256)
+
+
+def hash_ahead(call: Call) -> None:
+    """Make the hash of a new password in a request, before the database is taken for writing."""
+    if call.user is None or call.method not in ("POST", "PUT", "PATCH") or "/users/" not in call.path:
+        return
+    try:
+        password = call.data.get("password")
+    except ApiError:  # the view says what is wrong with the body
+        return
+    if isinstance(password, str) and password and password != ENCRYPTED and len(password) <= LONGEST:
+        call.cache["hash_ahead"] = (password, make(password))
+
+
+def hashed(call: Call, password: str) -> str:
+    """The hash of a password in a request, made ahead or now."""
+    known, kept = call.cache.pop("hash_ahead", ("", ""))
+    return str(kept) if known == password else make(password)

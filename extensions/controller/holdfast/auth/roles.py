@@ -53,6 +53,8 @@ AUDITED = frozenset({"read_role", "auditor_role"})
 FLAGS: Mapping[str, str] = {SYSTEM_ADMINISTRATOR: "is_superuser", SYSTEM_AUDITOR: "is_system_auditor"}
 """The roles of the whole system are flags of a user."""
 
+_OWNED = ("team", "credential", "inventory")
+"""The types with roles that go with their organization; templates are left without one."""
 _MANY = 500
 _Held = dict[tuple[str, str], set[int]]
 
@@ -266,10 +268,10 @@ def object_deleted(call: Call, type_: str, row: Any) -> None:
     """Remove the roles of an object, and of what the database deletes with it."""
     remove(call.session, type_, [row.id])
     if type_ == "organization":
-        for below, model in MODELS.items():
-            if hasattr(model, "organization_id"):
-                inside = call.session.scalars(select(model.id).where(model.organization_id == row.id)).all()
-                remove(call.session, below, inside)
+        for below in _OWNED:
+            model = MODELS[below]
+            inside = call.session.scalars(select(model.id).where(model.organization_id == row.id)).all()
+            remove(call.session, below, inside)
     changed(call)
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from holdfast.api.cache import LONGEST
 from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
-from holdfast.auth import sessions, tokens
+from holdfast.auth import passwords, sessions, tokens
 from holdfast.auth.browser import cookies
 from holdfast.auth.guard import Guard
 from holdfast.db.base import now
@@ -34,6 +34,11 @@ _CLIENTS = "/api/o/"
 
 def sign_in(call: Call) -> None:
     """Set ``call.user``, ``call.token`` and ``call.scheme``; nobody stays None. Raises Forbidden or Throttled."""
+    _identify(call)
+    passwords.hash_ahead(call)
+
+
+def _identify(call: Call) -> None:
     kind, _, value = call.headers.get("authorization", "").strip().partition(" ")
     kind = kind.lower()
     if kind == "bearer" and _by_token(call, value.strip()):

@@ -70,7 +70,7 @@ def access_list(type_: str) -> Action:
         query = query if visible is None else query.where(visible)
         page = pages.page(call, filters.apply(call, resource, query), resource)
         shown = render_as(call, resource, page.rows, False)
-        for user, one, ways in zip(page.rows, shown, entries.of(page.rows), strict=True):
+        for one, ways in zip(shown, entries.of(page.rows), strict=True):
             one.pop("auth", None)
             one["summary_fields"].pop("user_capabilities", None)
             one["summary_fields"].update(ways)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
@@ -73,7 +73,12 @@ def may_give(call: Call, role: Role, holder: User | Team, new: bool = False) -> 
 
 
 class Roles(ReadOnly):
-    """Of roles: those of objects that one has a role on, and those of the whole system."""
+    """Of roles: those of objects that one has a role on, and those of the whole system.
+
+    In the list of what a user or team holds, each says whether the requesting user may take it away.
+    """
+
+    shows = ("unattach",)
 
     def visible(self, call: Call) -> ColumnElement[bool] | None:
         """The roles of what one may look at."""
@@ -86,6 +91,14 @@ class Roles(ReadOnly):
             if condition is not false():
                 found.append(and_(Role.content_type == content_type, condition))
         return or_(*found)
+
+    def capabilities(self, call: Call, rows: Sequence[Any]) -> Mapping[int, Mapping[str, bool]]:
+        """Whether the user may take each role from whoever ``call.cache`` names as its holder."""
+        return super().capabilities(call, rows) if "holder" in call.cache else {}
+
+    def can(self, call: Call, row: Any, what: str) -> bool:
+        """Whether the user may take the role away."""
+        return may_give(call, row, call.cache["holder"])
 
     def may_attach(self, call: Call, row: Any, relation: str, child: Any, data: Mapping[str, Any]) -> bool:
         """Whether the user may give the role to a user or a team."""

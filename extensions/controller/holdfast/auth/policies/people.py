@@ -102,15 +102,20 @@ class Users(Policy):
 
     def may_delete(self, call: Call, row: Any) -> bool:
         """Nobody deletes themselves or the last superuser, and only superusers whoever belongs to no organization."""
-        if call.user is None or row.id == call.user.id:
+        if call.user is None:
             return False
-        if row.is_superuser and call.session.scalar(select(func.count()).where(User.is_superuser.is_(True))) == 1:
-            return False
+        last = row.is_superuser and call.session.scalar(select(func.count()).where(User.is_superuser.is_(True))) == 1
+        if row.id == call.user.id or last:
+            raise Forbidden("Cannot delete user.")
         return is_superuser(call) or (granting.manages_people(call) and granting.administers(call, row))
 
     def may_attach(self, call: Call, row: Any, relation: str, child: Any, data: Mapping[str, Any]) -> bool:
         """Nothing but roles belongs to a user."""
         return isinstance(child, Role) and granting.may_give(call, child, row)
+
+    def may_detach(self, call: Call, row: Any, relation: str, child: Any, data: Mapping[str, Any]) -> bool:
+        """As for attaching."""
+        return self.may_attach(call, row, relation, child, data)
 
 
 class Teams(Policy):

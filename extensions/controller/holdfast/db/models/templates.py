@@ -28,7 +28,7 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
     type: Mapped[str] = mapped_column(String(32), index=True)
     name: Mapped[str] = mapped_column(String(512), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
-    organization_id: Mapped[int | None] = to_one("organizations", on_delete="CASCADE")
+    organization_id: Mapped[int | None] = to_one("organizations")
     execution_environment_id: Mapped[int | None] = to_one("execution_environments")
     status: Mapped[str] = mapped_column(String(32), default="never updated")
     current_job_id: Mapped[int | None]
@@ -76,19 +76,20 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
         "UnifiedJob", foreign_keys="UnifiedJob.unified_job_template_id", viewonly=True
     )
 
-    # Columns that several kinds have; each kind's class says which are its own.
-    scm_branch: Mapped[str] = mapped_column(String(1024), default="")
+    # Columns that several kinds have; each kind's class says which are its own. Of the words that are prompts, a
+    # workflow has None where nobody said anything.
+    scm_branch: Mapped[str] = mapped_column(String(1024), default="", nullable=True)
     timeout: Mapped[int] = mapped_column(default=0)
-    limit: Mapped[str] = mapped_column(Text, default="")
-    job_tags: Mapped[str] = mapped_column(Text, default="")
-    skip_tags: Mapped[str] = mapped_column(Text, default="")
+    limit: Mapped[str] = mapped_column(Text, default="", nullable=True)
+    job_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
+    skip_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
     extra_vars: Mapped[str] = mapped_column(Text, default="")
     survey_enabled: Mapped[bool] = mapped_column(default=False)
     survey_spec: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     allow_simultaneous: Mapped[bool] = mapped_column(default=False)
     inventory_id: Mapped[int | None] = to_one("inventories")
     webhook_service: Mapped[str] = mapped_column(String(16), default="")
-    webhook_key: Mapped[str] = mapped_column(String(64), default="")
+    webhook_key: Mapped[str] = mapped_column(Text, default="")
     webhook_credential_id: Mapped[int | None] = to_one("credentials")
     custom_virtualenv: Mapped[str | None] = mapped_column(String(100))
     ask_scm_branch_on_launch: Mapped[bool] = mapped_column(default=False)
