@@ -103,7 +103,7 @@ def update_row(call: Call, resource: Resource, row: Any, given: Mapping[str, Any
             setattr(row, name, value)
     _stamp(call, row)
     call.session.flush()
-    call.session.expire(row, [one.name for one in resource.fields if one.to and hasattr(resource.model, one.name)])
+    _forget(call, row, *(one.name for one in resource.fields if one.to))
     if resource.hooks.updated is not None:
         resource.hooks.updated(call, row, before)
     if resource.activity:
@@ -143,4 +143,11 @@ def _stamp(call: Call, row: Any, new: bool = False) -> None:
         if new:
             row.created_by_id = user.id
     if not new:
-        call.session.expire(row, [name for name in ("created_by", "modified_by") if hasattr(type(row), name)])
+        _forget(call, row, "created_by", "modified_by")
+
+
+def _forget(call: Call, row: Any, *names: str) -> None:
+    """Have references read again; without any of these names nothing, for SQLAlchemy would take that for all."""
+    known = [name for name in names if hasattr(type(row), name)]
+    if known:
+        call.session.expire(row, known)
