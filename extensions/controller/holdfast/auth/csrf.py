@@ -20,12 +20,14 @@ from holdfast.auth.browser import cookies
 COOKIE = "csrftoken"
 HEADER = "x-csrftoken"
 FIELD = "csrfmiddlewaretoken"
+_BY_THEMSELVES = ("/api/login/", "/api/o/")
+"""Pages that look for the token in their forms, or need none."""
 _SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 def check(call: Call) -> None:
     """Raise Forbidden for a change by session cookie without the token."""
-    if call.method in _SAFE or call.scheme != "session":
+    if call.method in _SAFE or call.scheme != "session" or call.path.startswith(_BY_THEMSELVES):
         return
     reason = wrong(call, call.headers.get(HEADER), "the 'X-Csrftoken' HTTP header")
     if reason:

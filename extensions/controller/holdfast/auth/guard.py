@@ -11,11 +11,13 @@ import time
 
 from sqlalchemy import update
 
+from holdfast.auth.lifetimes import session_seconds
 from holdfast.auth.passwords import Known
 from holdfast.auth.throttle import Throttle
 from holdfast.context import Controller
 from holdfast.db.base import Database, now
 from holdfast.db.models import LoginSession, Token
+from holdfast.settings import Settings
 
 EVERY = 60.0
 """Seconds between two notes of the same token or session."""
@@ -29,7 +31,7 @@ class Guard:
     def __init__(self, controller: Controller) -> None:
         self.known = Known()
         self.throttle = Throttle()
-        self.uses = Uses(controller.database, controller.settings.session_seconds)
+        self.uses = Uses(controller.database, controller.settings)
 
     @staticmethod
     def of(controller: Controller) -> Guard:
@@ -48,55 +50,41 @@ class Uses:
     These notes change no answer, so no answer that is kept is dropped for them.
     """
 
-    def __init__(self, database: Database, session_seconds: int) -> None:
+    def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._seconds = session_seconds
-        self._noted: dict[int, float] = {}
-        self._tokens: set[int] = set()
-        self._sessions: set[int] = set()
+        self._settings = settings
+        self._noted: dict[tuple[str, int], float] = {}
+        self._waiting: dict[str, set[int]] = {"token": set(), "session": set()}
         self._guard = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def token(self, token_id: int) -> None:
-        """A token is used."""
+    def note(self, kind: str, key: int) -> None:
+        """A ``token`` or ``session`` is used."""
         moment = time.monotonic()
-        if moment - self._noted.get(token_id, -EVERY) < EVERY:
+        if moment - self._noted.get((kind, key), -EVERY) < EVERY:
             return
         with self._guard:
             if len(self._noted) > _MOST:
                 self._noted.clear()
-            self._noted[token_id] = moment
-            self._tokens.add(token_id)
-            self._soon()
-
-    def session(self, session_id: int, expires: dt.datetime) -> None:
-        """A session is used: its end moves on, once a minute has gone since it did."""
-        if (expires - now()).total_seconds() > self._seconds - min(EVERY, self._seconds / 4):
-            return
-        with self._guard:
-            self._sessions.add(session_id)
-            self._soon()
-
-    def _soon(self) -> None:
-        if self._timer is None:
-            self._timer = threading.Timer(_DELAY, self.flush)
-            self._timer.daemon = True
-            self._timer.start()
+            self._noted[(kind, key)] = moment
+            self._waiting[kind].add(key)
+            if self._timer is None:
+                self._timer = threading.Timer(_DELAY, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
 
     def flush(self) -> None:
-        """Write the notes down."""
+        """Write the notes down; the end of a session moves on."""
         with self._guard:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = None
-            tokens, sessions = self._tokens, self._sessions
-            self._tokens, self._sessions = set(), set()
-        if not tokens and not sessions:
+            waiting, self._waiting = self._waiting, {"token": set(), "session": set()}
+        if not any(waiting.values()):
             return
         moment = now()
         with self._database.writing(unseen=True) as session:
-            if tokens:
-                session.execute(update(Token).where(Token.id.in_(tokens)).values(last_used=moment))
-            if sessions:
-                expires = moment + dt.timedelta(seconds=self._seconds)
-                session.execute(update(LoginSession).where(LoginSession.id.in_(sessions)).values(expires=expires))
+            expires = moment + dt.timedelta(seconds=session_seconds(session, self._settings))
+            session.execute(update(Token).where(Token.id.in_(waiting["token"])).values(last_used=moment))
+            ids = LoginSession.id.in_(waiting["session"])
+            session.execute(update(LoginSession).where(ids).values(expires=expires))

@@ -20,10 +20,17 @@ LOGGED_IN = "userLoggedIn"
 """A cookie that scripts read: whether there is a session."""
 
 
-def begin(session: Session, user: User, seconds: int) -> str:
-    """Begin a session, and forget those that are over; the key for the cookie."""
+def begin(session: Session, user: User, seconds: int, most: int = -1) -> str:
+    """Begin a session, and forget those that are over; the key for the cookie.
+
+    Of more than ``most`` sessions of one user (-1: any number) the oldest end.
+    """
     moment = now()
     session.execute(delete(LoginSession).where(LoginSession.expires <= moment))
+    if most >= 0:
+        newest = select(LoginSession.id).where(LoginSession.user_id == user.id).order_by(LoginSession.id.desc())
+        too_many = session.scalars(newest.offset(max(most - 1, 0))).all()
+        session.execute(delete(LoginSession).where(LoginSession.id.in_(too_many)))
     key = secrets.token_urlsafe(32)
     expires = moment + dt.timedelta(seconds=seconds)
     session.add(LoginSession(key_hash=digest(key), user_id=user.id, created=moment, expires=expires))

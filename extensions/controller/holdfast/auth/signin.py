@@ -17,6 +17,7 @@ import logging
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holdfast import setting_values
 from holdfast.api.cache import LONGEST
 from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
@@ -71,7 +72,7 @@ def _by_token(call: Call, secret: str) -> bool:
         return False
     call.user, call.token, call.scheme = token.user, token, "bearer"
     _keep_until(call, token.expires)
-    Guard.of(call.controller).uses.token(token.id)
+    Guard.of(call.controller).uses.note("token", token.id)
     if call.method not in _SAFE and not tokens.can_write(token.scope):
         raise Forbidden()
     return True
@@ -84,7 +85,7 @@ def _by_session(call: Call) -> bool:
         return False
     call.user, call.scheme = found.user, "session"
     _keep_until(call, found.expires)
-    Guard.of(call.controller).uses.session(found.id, found.expires)
+    Guard.of(call.controller).uses.note("session", found.id)
     return True
 
 
@@ -93,7 +94,9 @@ def _by_password(call: Call, value: str) -> None:
         name, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return
-    user = check_password(call, call.session, name, password) if colon else None
+    if not colon or not setting_values.value(call.session, "AUTH_BASIC_ENABLED"):
+        return
+    user = check_password(call, call.session, name, password)
     if user is not None:
         call.user, call.scheme = user, "basic"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-from holdfast.api import copying
+from holdfast.api import copying, openapi
 from holdfast.api.registry import Registry
 
 MODULES = (
@@ -19,6 +19,8 @@ MODULES = (
     "tokens",
     "applications",
     "activity_stream",
+    "login",
+    "oauth",
     "labels",
     "inventories",
     "hosts",
@@ -40,3 +42,4 @@ def declare(registry: Registry) -> None:
     for resource in registry.resources.values():
         if resource.copy is not None:
             resource.actions.setdefault("copy", copying.action(resource))
+    openapi.declare(registry)

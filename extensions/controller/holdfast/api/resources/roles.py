@@ -24,7 +24,7 @@ def _finish(call: Call, rows: Sequence[Role], shown: Sequence[dict[str, Any]]) -
     registry = call.controller.registry
     wanted: dict[str, set[int]] = {}
     for row in rows:
-        if row.content_type in roles.MODELS and row.object_id is not None:
+        if row.content_type and row.content_type in roles.MODELS and row.object_id is not None:
             wanted.setdefault(row.content_type, set()).add(row.object_id)
     found = {kind: call.fetch(roles.MODELS[kind], ids) for kind, ids in wanted.items()}
     for row, one in zip(rows, shown, strict=True):
@@ -56,7 +56,8 @@ def _teams(_call: Call, row: Role) -> Select[Any]:
 
 def _parents(call: Call, row: Role) -> Select[Any]:
     """The roles that bring this one with them, one step up."""
-    kind, found = row.content_type or "", [Role.id.in_(_member_roles(row))]
+    kind = row.content_type or ""
+    found: list[ColumnElement[bool]] = [Role.id.in_(_member_roles(row))]
     target = call.session.get(roles.MODELS[kind], row.object_id) if kind in roles.MODELS else None
     expressions = roles.described(row).parents if target is not None else ()
     for expression in expressions:
@@ -125,7 +126,6 @@ def _take(call: Call, row: Role, holder: Any, _data: Mapping[str, Any]) -> bool:
 
 def declare(registry: Registry) -> None:
     """Add the resource."""
-    holders = {"attach": True, "on_attach": _give, "on_detach": _take}
     registry.add(
         Resource(
             name="roles",
@@ -143,8 +143,12 @@ def declare(registry: Registry) -> None:
             ),
             related=below("users", "teams"),
             sublists={
-                "users": SubList("users", query=_users, posted=_check_user, **holders),
-                "teams": SubList("teams", query=_teams, posted=_check_team, **holders),
+                "users": SubList(
+                    "users", query=_users, attach=True, posted=_check_user, on_attach=_give, on_detach=_take
+                ),
+                "teams": SubList(
+                    "teams", query=_teams, attach=True, posted=_check_team, on_attach=_give, on_detach=_take
+                ),
                 "parents": SubList("roles", query=_parents),
                 "children": SubList("roles", query=_children),
             },

@@ -16,7 +16,7 @@ from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import Field, Hooks, Registry, Resource, SubList, Summary, is_superuser
 from holdfast.api.resources.access import activity_stream
 from holdfast.api.resources.common import DESCRIPTION, STAMPS, below, link_to
-from holdfast.auth import policies, tokens
+from holdfast.auth import lifetimes, policies, tokens
 from holdfast.db.models import Token, User
 
 _FRESH = "fresh_tokens"
@@ -27,7 +27,7 @@ def issue(call: Call, data: dict[str, Any]) -> dict[str, str]:
     secret = tokens.generate()
     fresh = {"token": secret}
     data["token_hash"] = tokens.digest(secret)
-    data["expires"] = tokens.expiry(call.controller.settings.token_seconds)
+    data["expires"] = tokens.expiry(lifetimes.token_seconds(call.session, call.controller.settings))
     if data.get("application_id") is not None:
         fresh["refresh_token"] = tokens.generate()
         data["refresh_hash"] = tokens.digest(fresh["refresh_token"])
@@ -116,6 +116,9 @@ def declare(registry: Registry) -> None:
             model=Token,
             class_name="OAuth2AccessToken",
             title="OAuth2 Token",
+            list_title="OAuth2 Tokens",
+            types={"o_auth2_access_token": "Access Token"},
+            id_label="Id",
             verbose_name="Access token",
             fields=(
                 *STAMPS,

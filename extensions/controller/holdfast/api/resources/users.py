@@ -69,7 +69,7 @@ def _password(call: Call, value: str) -> str:
     if len(value) > _LONGEST_PASSWORD:
         raise ValueError(f"Password max length is {_LONGEST_PASSWORD}")
     for name, counts, problem in _RULES:
-        least = setting(call, f"LOCAL_PASSWORD_MIN_{name}", 0)
+        least = setting(call, f"LOCAL_PASSWORD_MIN_{name}")
         if sum(1 for one in value if counts(one)) < least:
             raise ValueError(problem.format(least))
     return value
@@ -216,6 +216,8 @@ def declare(registry: Registry) -> None:
         users,
         name="me",
         title="Me",
+        list_title="Me",
+        types={"user": "User"},
         sublists={},
         actions={},
         access=Access(),

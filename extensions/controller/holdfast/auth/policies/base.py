@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select
 
+from holdfast import setting_values
 from holdfast.api.call import Call
 from holdfast.api.errors import ApiError
 from holdfast.api.registry import Access, is_superuser
 from holdfast.auth import roles
 from holdfast.auth.tokens import can_write
-from holdfast.db.models import ExecutionEnvironment, Setting
+from holdfast.db.models import ExecutionEnvironment
 
 _ORDER = ("edit", "delete", "start", "schedule", "copy", "adhoc", "use", "unattach")
 
@@ -28,10 +29,9 @@ def sees_all(call: Call) -> bool:
     return call.user is not None and (call.user.is_superuser or call.user.is_system_auditor)
 
 
-def setting(call: Call, key: str, default: Any) -> Any:
+def setting(call: Call, key: str) -> Any:
     """A setting that decides who may do what."""
-    row = call.session.get(Setting, key)
-    return default if row is None else row.value
+    return setting_values.value(call.session, key)
 
 
 def related(

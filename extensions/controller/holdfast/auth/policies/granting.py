@@ -22,7 +22,7 @@ MEMBERSHIPS: Mapping[str, str] = {"users": "member_role", "admins": "admin_role"
 
 def manages_people(call: Call) -> bool:
     """Whether administrators of organizations manage users and teams at all, by a setting."""
-    return is_superuser(call) or bool(setting(call, "MANAGE_ORGANIZATION_AUTH", True))
+    return is_superuser(call) or bool(setting(call, "MANAGE_ORGANIZATION_AUTH"))
 
 
 def administers(call: Call, user: User, orphans: bool = False) -> bool:

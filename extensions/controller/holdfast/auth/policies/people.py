@@ -23,7 +23,7 @@ from holdfast.db.models import Application, NotificationTemplate, Role, RoleUser
 def everybody(call: Call) -> bool:
     """Whether the user sees all users and teams: administrators and auditors of any organization do, by a setting."""
     return bool(roles.organizations(call, "admin_role", "auditor_role")) and bool(
-        setting(call, "ORG_ADMINS_CAN_SEE_ALL_USERS", True)
+        setting(call, "ORG_ADMINS_CAN_SEE_ALL_USERS")
     )
 
 
