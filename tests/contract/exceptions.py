@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXCEPTIONS: Mapping[int, str] = {
+    93: "what is not asked for as a page is answered as data; AWX prefers a page here",
+    94: "what is not asked for as a page is answered as data; AWX prefers a page here",
     239: "choices that are no text and no list are refused: AWX takes them and no launch can answer them",
     604: "an unknown template is told with 400, not with an internal error",
     606: "a template whose required survey answers are missing is refused: AWX launches it without them",

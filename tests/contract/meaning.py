@@ -59,11 +59,11 @@ def _body(request: Mapping[str, Any], status: int, body: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"shape": shape(body)}
     if isinstance(body, dict):
         found["learn"] = list(learnt(body))
+        if "_results_cut_to" in body:
+            found["cut"] = body["_results_cut_to"]
         results = body.get("results")
         if "?" in request["path"] and isinstance(results, list):
-            cut = body.pop("_results_cut_to", None)
             found["names"] = [row.get("name") for row in results if isinstance(row, dict)]
-            found["cut"] = cut
             if "count" in body:
                 found["count"] = body["count"]
     return found
@@ -144,7 +144,7 @@ def _of_objects(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator
     if not isinstance(actual, dict):
         yield f"{path}: is {_kind(actual)}, was an object"
         return
-    known = {key.rstrip("?") for key in expected}
+    known = {"help_text", *(key.rstrip("?") for key in expected)}
     for key in actual:
         if key not in known:
             yield f"{path}.{key}: is new ({_kind(actual[key])})"

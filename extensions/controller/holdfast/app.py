@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 
 from holdfast import __version__
+from holdfast.api import openapi
 from holdfast.api.http import Api
 from holdfast.context import Controller
 from holdfast.observe import Observer
@@ -31,4 +33,21 @@ def create_app(controller: Controller) -> FastAPI:
     app = FastAPI(title="Holdfast", version=__version__, docs_url="/docs", redoc_url=None, lifespan=lifespan)
     observer.add_routes(app)
     app.mount("/api", Api(controller, observer.request))
+    _describe(app, controller)
     return app
+
+
+def _describe(app: FastAPI, controller: Controller) -> None:
+    """Have the documentation tell of the whole API, and of the few paths beside it."""
+    own = app.openapi
+
+    def whole() -> dict[str, Any]:
+        if app.openapi_schema is None or "x-whole" not in app.openapi_schema:
+            document = openapi.document(controller.registry)
+            beside = own()
+            document["paths"].update(beside["paths"])
+            document["components"]["schemas"].update(beside.get("components", {}).get("schemas", {}))
+            app.openapi_schema = {**document, "x-whole": True}
+        return app.openapi_schema
+
+    app.openapi = whole  # type: ignore[method-assign]

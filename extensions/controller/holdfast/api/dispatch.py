@@ -33,7 +33,7 @@ def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
         if call.method not in SAFE:
             call.session.rollback()
         reply = _told(error)
-    if call.allow:
+    if call.allow and not reply.content_type.startswith("text/html"):
         reply.headers.setdefault("Allow", ", ".join(call.allow))
     return reply
 

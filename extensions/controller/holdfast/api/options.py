@@ -76,7 +76,8 @@ def of_page(call: Call, path: str, page: Page) -> dict[str, Any]:
     elif page.fields:
         actions = {"POST": {one.name: field_sent(one) for one in page.fields}, "GET": {}}
     title = page.title or path.replace("_", " ").replace("/", " ").title()
-    return _head(title, f"{title}.", actions)
+    body = _head(title, f"{title}.", actions)
+    return {**body, "max_page_size": MAX_PAGE_SIZE} if page.listed else body
 
 
 def _head(name: str, description: str, actions: Mapping[str, Any]) -> dict[str, Any]:

@@ -295,7 +295,8 @@ class Page:
     """A path that is no resource: a handler ``(call)`` for each method. ``public``: nobody need sign in.
 
     ``options`` makes the ``actions`` of OPTIONS where ``fields`` (those of a POST) do not say it all. ``below`` are the
-    methods of the paths right below it: one of these that there is not is not found as an object is not.
+    methods of the paths right below it: one of these that there is not is not found as an object is not. ``listed``:
+    it is a list, with pages.
     """
 
     handlers: Mapping[str, Handler]
@@ -305,6 +306,7 @@ class Page:
     options: Callable[[Call], Mapping[str, Any]] | None = None
     transaction: bool = True
     any_format: bool = False
+    listed: bool = False
     below: tuple[str, ...] = ()
 
 

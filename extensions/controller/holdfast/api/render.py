@@ -12,6 +12,8 @@ from typing import Any
 from holdfast.api import named_urls
 from holdfast.api.call import Call
 from holdfast.api.registry import Field, Resource, Summary
+from holdfast.auth import roles
+from holdfast.seeds.roles import OBJECT_ROLES
 
 ENCRYPTED = "$encrypted$"
 
@@ -102,6 +104,8 @@ def _summaries(call: Call, resource: Resource, rows: Sequence[Any], detail: bool
         if one.detail and not detail:
             continue
         found[one.name] = one.batch(call, rows) if one.batch is not None else _pointed_at(call, one, rows)
+    if resource.type in OBJECT_ROLES and not any(one.name == "object_roles" for one in resource.summary):
+        found["object_roles"] = roles.summaries(call, resource.type, rows)
     capabilities = resource.access.capabilities(call, rows)
     if capabilities:
         found["user_capabilities"] = capabilities

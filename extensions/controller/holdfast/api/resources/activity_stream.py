@@ -109,6 +109,7 @@ def declare(registry: Registry) -> None:
             type="activity_stream",
             model=ActivityStream,
             title="Activity Stream",
+            related_search=False,
             fields=(
                 Field("timestamp", "datetime", read_only=True),
                 Field("operation", "choice", read_only=True, choices=OPERATIONS),

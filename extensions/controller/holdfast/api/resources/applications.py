@@ -89,6 +89,9 @@ def declare(registry: Registry) -> None:
             model=Application,
             class_name="OAuth2Application",
             title="OAuth 2 Application",
+            list_title="OAuth 2 Applications",
+            types={"o_auth2_application": "Application"},
+            id_label="Id",
             verbose_name="Application",
             fields=(
                 *STAMPS,

@@ -88,7 +88,9 @@ def _logging_test(call: Call) -> Reply:
 def declare(registry: Registry) -> None:
     """Add a page for each category."""
     methods = ("GET", "PUT", "PATCH", "DELETE")
-    registry.page("settings", Page({"GET": _list}, title="Setting Categories", options=_list_options, below=methods))
+    registry.page(
+        "settings", Page({"GET": _list}, title="Setting Categories", options=_list_options, listed=True, below=methods)
+    )
     for category in seeds.CATEGORIES:
         registry.page(f"settings/{category}", _page(category))
     registry.page("settings/logging/test", Page({"POST": _logging_test}, title="Logging Connectivity Test"))
