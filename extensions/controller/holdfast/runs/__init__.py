@@ -5,12 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy.orm import Session
-
 from holdfast.context import Controller
-from holdfast.db.models import Run, WorkflowJob
 
 
 def attach(controller: Controller) -> None:
@@ -18,19 +13,14 @@ def attach(controller: Controller) -> None:
     from holdfast.runs.bundles import Bundles
     from holdfast.runs.graphs import BUNDLE, NATIVE
     from holdfast.runs.native import Native
-    from holdfast.runs.service import Kind, Runs
+    from holdfast.runs.service import Runs
     from holdfast.runs.workflows import TASK, Workflows
 
-    def answers_of(session: Session, run: Run) -> dict[str, Any]:
-        job = session.get(WorkflowJob, run.workflow_job_id)
-        return controller.secrets.open_all(job.secret_answers) if job is not None else {}
-
-    kinds: dict[str, Kind] = {NATIVE: Native(controller)}
-    runs = Runs(controller, kinds, answers_of)
-    bundles = kinds[BUNDLE] = Bundles(controller, runs.store)
+    bundles = Bundles(controller)
+    runs = Runs(controller, {NATIVE: Native(controller), BUNDLE: bundles})
     workflows = Workflows(controller, runs)
     controller.services.update(runs=runs, workflows=workflows, bundles=bundles)
-    controller.services["jobs"].on_end += [runs.job_ended, workflows.ended]
+    controller.services["jobs"].on_end.extend((runs.job_ended, workflows.ended))
     controller.engine.register(TASK, workflows.prepare)
-    controller.on_begin += [runs.alarms.start, runs.recover, workflows.recover]
-    controller.on_end.append(runs.alarms.stop)
+    controller.on_begin.extend((runs.alarms.start, runs.recover, workflows.recover))
+    controller.on_end.append(runs.stop)

@@ -9,11 +9,12 @@ of the graph that runs on the one pseudo host ``localhost``. A bundle is compile
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Edge, Graph, Node
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import secrets_source
@@ -23,30 +24,6 @@ NATIVE = "native"
 BUNDLE = "bundle"
 UNLIMITED = 1_000_000
 """Nodes of a native workflow start as soon as their parents allow it; the slots are the engine's business."""
-
-
-def native_document(name: str, nodes: Iterable[Any]) -> dict[str, Any]:
-    """The launch document of a native workflow: ``nodes`` are the workflow job's nodes, with their edges."""
-    rows = list(nodes)
-    known = {row.id: row.node for row in rows}
-    parents: dict[str, list[list[str]]] = {row.node: [] for row in rows}
-    for row in rows:
-        for edge in ("success", "failure", "always"):
-            for child in getattr(row, f"{edge}_nodes"):
-                parents[known[child.id]].append([row.node, edge])
-    return {"name": name, "nodes": [_native_node(row, parents[row.node]) for row in rows]}
-
-
-def _native_node(row: Any, parents: Sequence[Sequence[str]]) -> dict[str, Any]:
-    template = row.unified_job_template
-    approval = template is not None and template.type == "workflow_approval_template"
-    return {
-        "name": row.node,
-        "kind": "approval" if approval else "item",
-        "join": "all" if row.all_parents_must_converge else "any",
-        "parents": [list(parent) for parent in parents],
-        "timeout": (template.timeout or None) if approval else None,
-    }
 
 
 def native_graph(document: Mapping[str, Any]) -> Graph:
@@ -69,18 +46,23 @@ def native_graph(document: Mapping[str, Any]) -> Graph:
     )
 
 
-def graph_and_context(
-    kind: str, document: Mapping[str, Any], run_id: str, answers: Mapping[str, Any]
-) -> tuple[Graph, dict[str, Any]]:
-    """The graph of a run, and what its conditions may use. ``answers`` are the secret ones, in clear."""
+class Opened(NamedTuple):
+    """What a conductor is made of beside its record: the graph, and what its conditions may use.
+
+    ``secrets`` are the texts that nothing which is kept or shown may hold.
+    """
+
+    graph: Graph
+    context: dict[str, Any]
+    secrets: tuple[str, ...] = ()
+
+
+def opened(kind: str, document: Mapping[str, Any], run_id: str, answers: Mapping[str, Any]) -> Opened:
+    """From a launch document to the graph of a run. ``answers`` are the secret ones, in clear."""
     if kind == NATIVE:
-        return native_graph(document), {}
-    launch = bundle_launch(document, answers)
-    named = secrets_source.read()
-    return launch.graph(run_id, named), launch.context(run_id, named)
-
-
-def bundle_launch(document: Mapping[str, Any], answers: Mapping[str, Any]) -> Launch:
-    """The launch of a bundle with its secret answers."""
+        return Opened(native_graph(document), {})
     launch = Launch.from_data(document)
-    return replace(launch, fields={**launch.fields, **answers}) if answers else launch
+    launch = replace(launch, fields={**launch.fields, **answers}) if answers else launch
+    named = secrets_source.read()
+    secrets = (*launch.secret_answers(), *sorted(secret_texts(named)))
+    return Opened(launch.graph(run_id, named), launch.context(run_id, named), secrets)

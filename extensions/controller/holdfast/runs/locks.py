@@ -26,15 +26,16 @@ class RunLocks:
         self._runs: dict[str, Locks] = {}
         self._guard = threading.Lock()
 
-    def take(self, run_id: str, names: tuple[str, ...]) -> Holder | None:
+    def take(self, run_id: str, names: Iterable[str]) -> Holder | None:
         """Take all of these locks or none: None when they are held, else who holds the first that is not free."""
-        if not names:
+        wanted = tuple(names)
+        if not wanted:
             return None
         with self._guard:
             locks = self._runs.get(run_id)
             if locks is None:
                 locks = self._runs[run_id] = Locks(self._store, run_id, time.time)
-            return locks.take_all(names)
+            return locks.take_all(wanted)
 
     def release(self, run_id: str, names: Iterable[str]) -> None:
         """Let some locks of a run go."""
@@ -43,9 +44,10 @@ class RunLocks:
             for name in names if locks is not None else ():
                 locks.release(name)  # type: ignore[union-attr]
 
-    def release_all(self, run_id: str) -> None:
-        """Let all locks of a run go."""
+    def release_all(self, run_id: str) -> bool:
+        """Let all locks of a run go; False when it had none."""
         with self._guard:
             locks = self._runs.pop(run_id, None)
             if locks is not None:
                 locks.release_all()
+        return locks is not None

@@ -10,11 +10,10 @@ job's row in the table, in the same transaction; only what is committed is queue
 
 from __future__ import annotations
 
-import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
@@ -38,51 +37,44 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.context import Controller
-from holdfast.db.base import after_commit, now
+from holdfast.db.base import after_commit, attempt, now
 from holdfast.db.models import Execution as ExecutionRow
 from holdfast.db.models import Run, RunChange, UnifiedJob, WorkflowJob
-from holdfast.runs import nodes, people
+from holdfast.runs import people
 from holdfast.runs.alarms import Alarms
+from holdfast.runs.kinds import Kind
 from holdfast.runs.locks import RunLocks
+from holdfast.runs.showing import Showing
 from holdfast.runs.store import OpenRun, RunStore
 
 log = logging.getLogger("holdfast.runs")
-AnswersOf = Callable[[Session, Run], dict[str, Any]]
 LOOK_AGAIN = 1.0
-"""Seconds until a lock that somebody else holds is tried again."""
-
-
-class Results(Protocol):
-    """How an execution ended: its hosts and what was reported."""
-
-    hosts: Mapping[str, HostResult]
-    outputs: Mapping[str, Any]
-
-
-class Kind(Protocol):
-    """Carries out the nodes of one kind of run."""
-
-    def start(self, session: Session, run: OpenRun, execution: Execution) -> UnifiedJob:
-        """Make the job of an execution, queued when the transaction is committed. Raises HoldfastError."""
-
-    def results(self, session: Session, run: OpenRun, execution: Execution, job: UnifiedJob) -> Results:
-        """What a job's end means for the hosts of its execution."""
+"""Seconds until a lock that another process holds is tried again."""
+RETRY = 5.0
+"""Seconds until what went wrong is tried again."""
 
 
 class Runs:
     """All runs of a controller."""
 
-    def __init__(self, controller: Controller, kinds: Mapping[str, Kind], answers_of: AnswersOf) -> None:
+    def __init__(self, controller: Controller, kinds: Mapping[str, Kind]) -> None:
         self._controller = controller
         self._kinds = kinds
-        self.store = RunStore(answers_of)
-        self.alarms = Alarms(self.look)
+        self.store = RunStore(self._answers_of, lambda session, run: kinds[run.kind].secret_outputs(session, run))
+        self.alarms = Alarms(self.look, self.sweep)
         self._locks = RunLocks(controller.settings)
+        self._showing = Showing(controller)
+        self._waiting: set[str] = set()
+        self._stopped = False
         self.clock = time.time
+
+    def _answers_of(self, session: Session, run: Run) -> dict[str, Any]:
+        job = session.get(WorkflowJob, run.workflow_job_id)
+        return self._controller.secrets.open_all(job.secret_answers) if job is not None else {}
 
     # --- from outside -------------------------------------------------------------------------------------------
 
@@ -94,13 +86,13 @@ class Runs:
         document: Mapping[str, Any],
         facts: Mapping[str, Any],
         resumed: Sequence[Change] = (),
-    ) -> Run:
-        """Make the run of a workflow job, and go on with it as soon as the transaction is committed.
+    ) -> None:
+        """Make the run of a workflow job and do what is to be done first.
 
         ``facts`` are those of the record, such as ``requested_by``; ``resumed`` are the first changes of a run that
         goes on from another one (see the core's ``resume``), which hold them already.
         """
-        run_id = f"wf{job.id}"
+        run_id = run_of(job)
         row = Run(id=run_id, workflow_job_id=job.id, kind=kind, launch=dict(document), state=states.PENDING, version=0)
         job.run_id = run_id
         session.add(row)
@@ -111,113 +103,134 @@ class Runs:
         run = self.store.load(session, run_id)
         if not resumed:
             run.fresh += run.conductor.begin(self.clock(), {"id": run_id, **facts})
-        self._take_bundle_locks(run)
         self._follow(session, run)
-        return row
 
-    def tell(self, run_id: str, event: Event, session: Session | None = None) -> None:
-        """Tell a run what has happened, in this transaction or in one of its own.
-
-        Raises HoldfastError for what cannot be true of it: it is then as it was.
-        """
-        if session is None:
-            with self._controller.database.writing() as own:
-                self.tell(run_id, event, own)
-            return
+    def tell(self, run_id: str, event: Event, session: Session) -> None:
+        """Tell a run what has happened. Raises HoldfastError for what cannot be true of it: it is then as it was."""
         run = self.store.load(session, run_id)
         self._apply(run, event)
         self._follow(session, run)
 
-    def look(self, run_id: str) -> None:
-        """Go on with a run whose time has come: a retry, a timeout, a lock that may be free."""
-        with self._controller.database.writing() as session:
-            row = session.get(Run, run_id)
-            if row is None or row.state in states.RUN_ENDED:
-                return
-            run = self.store.load(session, run_id)
-            if run.record.state in (states.PENDING, states.WAITING):
-                self._take_bundle_locks(run)
-            self._follow(session, run)
+    def cancel(self, session: Session, job: WorkflowJob, by: str) -> None:
+        """Cancel a workflow job; asked again, it stops the rollback of a cancelled one too."""
+        self.tell(str(job.run_id), CancelAsked(by), session)
 
     def job_ended(self, job_id: int) -> None:
         """A job has ended; if it carries out an execution, its run is told. Told twice, the second time is nothing."""
-        with self._controller.database.writing() as session:
-            query = select(ExecutionRow).where(ExecutionRow.job_id == job_id, ExecutionRow.ended.is_(None))
-            execution = session.scalar(query)
-            if execution is not None:
-                self._end(session, execution)
+        if self._stopped:
+            return
+        with self._controller.database.reading() as session:
+            query = select(ExecutionRow.run_id).where(ExecutionRow.job_id == job_id, ExecutionRow.ended.is_(None))
+            run_id = session.scalar(query)
+        if run_id is not None:
+            self.look(run_id)
 
-    def cancel(self, session: Session, job: WorkflowJob, by: str) -> None:
-        """Cancel a workflow job."""
-        run = self.store.load(session, str(job.run_id))
-        self._apply(run, CancelAsked(by))
-        self._follow(session, run)
+    def look(self, run_id: str) -> None:
+        """Go on with a run: hear of the jobs that have ended, and do what is due by the clock."""
+        if self._stopped:
+            return
+        try:
+            self._look(run_id)
+        except Exception:  # nothing that goes wrong once may leave a run standing still
+            log.exception("run %s: could not go on; trying again", run_id)
+            self.alarms.set(run_id, self.clock() + RETRY)
+
+    def _look(self, run_id: str) -> None:
+        with self._controller.database.writing() as session:
+            state = session.scalar(select(Run.state).where(Run.id == run_id))
+            if state is None or state in states.RUN_ENDED:
+                return
+            run = self.store.load(session, run_id)
+            for execution in session.scalars(_unheard(run_id)).all():
+                self._hear(session, run, execution)
+            self._follow(session, run)
+
+    def sweep(self) -> None:
+        """Look at every run that has not heard of an end; there is none unless something went wrong."""
+        with self._controller.database.reading() as session:
+            run_ids = set(session.scalars(_unheard().with_only_columns(ExecutionRow.run_id)))
+        for run_id in sorted(run_ids):
+            self.look(run_id)
 
     def recover(self) -> None:
         """After a start: go on with every run that an earlier process left behind."""
         with self._controller.database.reading() as session:
             open_runs = session.scalars(select(Run.id).where(Run.state.not_in(states.RUN_ENDED))).all()
         for run_id in open_runs:
-            try:
-                self._recover(run_id)
-            except HoldfastError as error:
-                log.error("run %s cannot be continued: %s", run_id, error)
+            self.look(run_id)
 
-    def _recover(self, run_id: str) -> None:
-        with self._controller.database.writing() as session:
-            query = select(ExecutionRow).where(ExecutionRow.run_id == run_id, ExecutionRow.ended.is_(None))
-            for execution in session.scalars(query).all():
-                job = session.get(UnifiedJob, execution.job_id) if execution.job_id is not None else None
-                if job is None or job.finished is not None:
-                    self._end(session, execution)
-        self.look(run_id)
+    def stop(self) -> None:
+        """The controller ends: what its end breaks off is judged after the next start."""
+        self._stopped = True
+        self.alarms.stop()
 
     # --- one event ----------------------------------------------------------------------------------------------
 
     def _apply(self, run: OpenRun, event: Event) -> None:
         run.fresh += run.conductor.apply(event, self.clock())
 
-    def _end(self, session: Session, execution: ExecutionRow) -> None:
+    def _hear(self, session: Session, run: OpenRun, execution: ExecutionRow) -> None:
         """An execution's job has ended: tell its run."""
         execution.ended = now()
-        run = self.store.load(session, execution.run_id)
         running = run.conductor.live.running.get(execution.id)
+        if running is None:
+            return
+        run.ending.discard(execution.id)
         job = session.get(UnifiedJob, execution.job_id) if execution.job_id is not None else None
-        if running is not None:
-            if job is None or job.interrupted:
-                self._apply(run, Lost(execution.id, INTERRUPTED, interrupted=True))
-            elif execution.why == "timeout":
-                self._apply(run, TimedOut(execution.id))
-            else:
-                results = self._kinds[run.row.kind].results(session, run, running, job)
-                self._apply(run, Finished(execution.id, results.hosts, results.outputs))
-            own = set(run.conductor.graph.nodes[running.node].locks) - set(run.conductor.graph.locks)
-            self._locks.release(run.row.id, own)
-        self._follow(session, run)
+        if job is None or job.interrupted:
+            self._apply(run, Lost(execution.id, INTERRUPTED, interrupted=True))
+        elif execution.why == "timeout" and job.status == states.CANCELED:
+            self._apply(run, TimedOut(execution.id))
+        else:
+            results = self._kinds[run.row.kind].results(session, run, running, job)
+            run.mask = run.mask.plus(results.secrets) if results.secrets else run.mask
+            self._apply(run, Finished(execution.id, results.hosts, results.outputs))
+        self._free(session, run, running)
+
+    def _free(self, session: Session, run: OpenRun, execution: Execution) -> None:
+        """Let the locks go that only this execution needed."""
+        own = set(run.conductor.graph.nodes[execution.node].locks) - set(run.conductor.graph.locks)
+        if own:
+            after_commit(session, lambda: self._release(run.row.id, own))
 
     def _follow(self, session: Session, run: OpenRun) -> None:
         """Do what the conductor decides until it says nothing new; then save, show, and set the next alarm."""
+        before = (run.row.state, run.record.run.get("waiting_for"))
+        blocked = not self._hold_locks(run)
         busy: set[str] = set()
         moved = True
         while moved and not run.record.ended:
             moved = False
             for decision in run.conductor.decide(self.clock(), frozenset(busy)):
-                moved = self._do(session, run, decision, busy) or moved
+                if not (blocked and isinstance(decision, Start)):
+                    moved = self._do(session, run, decision, busy) or moved
+            self._hear_at_once(session, run)
         touched = {change["node"] for change in run.fresh if "node" in change}
         self.store.save(session, run)
-        nodes.show(session, run, touched)
-        self._show_state(session, run)
+        self._showing.nodes(session, run, touched)
+        if run.cancels:
+            job_ids, run.cancels = run.cancels, []
+            after_commit(session, lambda: self._cancel_jobs(job_ids))
+        if before != (run.row.state, run.record.run.get("waiting_for")):
+            self._showing.state(session, run)
         if run.record.ended:
-            after_commit(session, lambda: self._over(run.row.id, run.row.workflow_job_id))
+            after_commit(session, lambda: self._over(run.row))
         else:
-            self._set_alarm(session, run, busy)
+            self._set_alarm(session, run, blocked or bool(busy))
+
+    def _hear_at_once(self, session: Session, run: OpenRun) -> None:
+        """Apply the ends of executions that ended with their start; what was decided beside them is done by now."""
+        while run.next:
+            event = run.next.pop(0)
+            self._free(session, run, run.conductor.live.running[event.execution_id])
+            self._apply(run, event)
 
     def _do(self, session: Session, run: OpenRun, decision: Any, busy: set[str]) -> bool:
         """Follow one decision; False when it changes nothing now."""
         if isinstance(decision, Start):
             return self._start(session, run, decision, busy)
         if isinstance(decision, Cancel):
-            self._end_execution(session, decision)
+            self._end_execution(session, run, decision)
             return False
         if isinstance(decision, Ask):
             self._apply(run, Asked(decision.node, decision.batch))
@@ -229,6 +242,7 @@ class Runs:
         return True
 
     def _start(self, session: Session, run: OpenRun, decision: Start, busy: set[str]) -> bool:
+        """Start an execution; a lock held elsewhere is left out of the next question."""
         holder = self._locks.take(run.row.id, decision.locks)
         if holder is not None:
             busy.add(holder.name)
@@ -238,92 +252,101 @@ class Runs:
         row = ExecutionRow(id=execution.id, run_id=run.row.id)
         session.add(row)
         session.flush()
+        kind = self._kinds[run.row.kind]
         try:
-            with session.begin_nested():
-                row.job_id = self._kinds[run.row.kind].start(session, run, execution).id
+            with attempt(session):
+                job = kind.start(session, run, execution)
         except HoldfastError as error:
             row.ended, row.why = now(), str(error)
             results = dict.fromkeys(execution.hosts, HostResult(states.ERROR, str(error)))
-            self._apply(run, Finished(execution.id, results))
-        session.flush()
+            run.next.append(Finished(execution.id, results))
+        else:
+            row.job_id = job.id
+            if job.finished is not None:
+                row.ended = job.finished
+                ended = kind.results(session, run, execution, job)
+                run.next.append(Finished(execution.id, ended.hosts, ended.outputs))
         return True
 
-    def _end_execution(self, session: Session, decision: Cancel) -> None:
-        """Have an execution's job ended; its end is told when it comes."""
-        row = session.get(ExecutionRow, decision.execution_id)
-        if row is None or row.job_id is None or row.ended is not None or row.why:
+    def _end_execution(self, session: Session, run: OpenRun, decision: Cancel) -> None:
+        """Have an execution's job ended, once; its end is told when it comes."""
+        if decision.execution_id in run.ending:
             return
-        row.why = decision.reason
-        job_id = row.job_id
-        after_commit(session, lambda: self._cancel_job(job_id))
+        run.ending.add(decision.execution_id)
+        row = session.get(ExecutionRow, decision.execution_id)
+        if row is None or row.job_id is None or row.ended is not None:
+            return
+        row.why = row.why or decision.reason
+        run.cancels.append(row.job_id)
 
-    def _cancel_job(self, job_id: int) -> None:
-        """End what carries out an execution: a job, or a workflow within this one."""
+    def _cancel_jobs(self, job_ids: Sequence[int]) -> None:
+        """End what carries out executions: jobs, and workflows within this one."""
         with self._controller.database.writing() as session:
-            nested = session.get(WorkflowJob, job_id)
-            if nested is not None and nested.run_id and nested.finished is None:
-                self.cancel(session, nested, "the workflow around it")
-                return
-        self._controller.services["jobs"].cancel(job_id)
+            for job_id in job_ids:
+                job = session.get(UnifiedJob, job_id)
+                if isinstance(job, WorkflowJob):
+                    self._controller.services["workflows"].cancel(session, job, "the workflow around it")
+                elif job is not None:
+                    self._controller.services["jobs"].cancel_in(session, job)
 
     # --- locks and time -----------------------------------------------------------------------------------------
 
-    def _take_bundle_locks(self, run: OpenRun) -> None:
-        """Take the run's own locks before anything of it starts, or say who holds one."""
-        if run.record.cancel is not None:
-            return
-        holder = self._locks.take(run.row.id, run.conductor.graph.locks)
+    def _hold_locks(self, run: OpenRun) -> bool:
+        """Have the locks of the run and of what it executes, after a restart too. False: somebody else has one."""
+        if run.record.ended:
+            return True
+        conductor = run.conductor
+        holder = self._locks.take(run.row.id, (*conductor.graph.locks, *conductor.live.locked))
+        if run.record.state not in (states.PENDING, states.WAITING) or run.record.cancel is not None:
+            return holder is None
         if holder is None:
             self._apply(run, LocksHeld())
         elif run.record.run.get("waiting_for") != f"the lock {holder.render()}":
             self._apply(run, LocksHeld(f"the lock {holder.render()}"))
+        return holder is None
 
-    def _set_alarm(self, session: Session, run: OpenRun, busy: set[str]) -> None:
+    def _set_alarm(self, session: Session, run: OpenRun, waits: bool) -> None:
         """Come back when something is due by the clock, or to look whether a lock is free."""
-        moment = self.clock()
+        moment, run_id = self.clock(), run.row.id
         at = run.conductor.next_wakeup(moment)
-        if busy or run.record.state in (states.PENDING, states.WAITING):
+        if waits:
+            self._waiting.add(run_id)
             at = min(at or moment + LOOK_AGAIN, moment + LOOK_AGAIN)
+        else:
+            self._waiting.discard(run_id)
         if at is not None:
-            run_id, due = run.row.id, at
+            due = at
             after_commit(session, lambda: self.alarms.set(run_id, due))
 
-    # --- what clients see ---------------------------------------------------------------------------------------
+    def _release(self, run_id: str, names: set[str]) -> None:
+        """Let locks go."""
+        self._locks.release(run_id, names)
+        self._wake()
 
-    def _show_state(self, session: Session, run: OpenRun) -> None:
-        """Write the state of a run into its workflow job, in AWX's words."""
-        job = session.get(WorkflowJob, run.row.workflow_job_id)
-        if job is None:
-            return
-        facts = run.record.run
-        state = states.SHOWN_TO_AWX.get(run.record.state, run.record.state)
-        job.status = {states.WAITING: "pending"}.get(state, state)
-        if facts.get("started") and job.started is None:
-            job.started = _moment(facts["started"])
-        explanation = str(facts.get("explanation") or "")
-        if run.record.state in states.SHOWN_TO_AWX:
-            explanation = f"{run.record.state}: {explanation}" if explanation else run.record.state
-        waiting = str(facts.get("waiting_for") or "")
-        job.job_explanation = f"waiting for {waiting}" if waiting and not run.record.ended else explanation
-        if run.record.ended and job.finished is None:
-            job.finished = _moment(facts["finished"])
-            job.failed = job.status != states.SUCCESSFUL
-            job.elapsed = max(0.0, round((job.finished - (job.started or job.created)).total_seconds(), 3))
-            job.canceled_on = job.finished if job.status == states.CANCELED else None
-            self._show_template(job)
+    def _wake(self) -> None:
+        """Have everybody look who waits for a lock: one has become free."""
+        for run_id in list(self._waiting):
+            self.alarms.set(run_id, self.clock())
 
-    def _show_template(self, job: WorkflowJob) -> None:
-        template = job.unified_job_template
-        if template is not None:
-            template.last_job_id = job.id
-            template.last_job_run, template.last_job_failed, template.status = job.finished, job.failed, job.status
-
-    def _over(self, run_id: str, job_id: int) -> None:
-        """A run is over: free its locks, and tell the workflow that it is a node of, and whoever else listens."""
-        self._locks.release_all(run_id)
-        for call in self._controller.services["jobs"].on_end:
-            call(job_id)
+    def _over(self, row: Run) -> None:
+        """A run is over: nothing that was kept for it is needed any more."""
+        self._waiting.discard(row.id)
+        self._kinds[row.kind].over(row.id)
+        if self._locks.release_all(row.id):
+            self._wake()
 
 
-def _moment(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds, dt.timezone.utc)
+def run_of(job: WorkflowJob) -> str:
+    """The id of a workflow job's run."""
+    return f"wf{job.id}"
+
+
+def _unheard(run_id: str | None = None) -> Any:
+    """The executions of one run, or of all, whose jobs have ended without their run having heard of it."""
+    query = (
+        select(ExecutionRow)
+        .outerjoin(UnifiedJob, UnifiedJob.id == ExecutionRow.job_id)
+        .where(ExecutionRow.ended.is_(None), or_(UnifiedJob.id.is_(None), UnifiedJob.finished.is_not(None)))
+    )
+    query = query.order_by(UnifiedJob.finished, ExecutionRow.job_id)
+    return query if run_id is None else query.where(ExecutionRow.run_id == run_id)

@@ -9,29 +9,45 @@ in the database counts, and a conductor made from it goes on as if it had never 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change, Finished
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from holdfast.db.base import after_commit
+from holdfast.db.base import in_turn
 from holdfast.db.models import Run, RunChange
-from holdfast.runs.graphs import graph_and_context
+from holdfast.runs.graphs import opened
+
+MOST = 500
+"""So many conductors are kept at the most; of more, those that were not needed for longest are made again."""
+SecretOutputs = dict[str, dict[str, dict[str, Any]]]
 
 
 @dataclass
 class OpenRun:
-    """A run within one transaction."""
+    """A run within one transaction.
+
+    ``mask`` hides the run's secrets. ``ending`` are executions that were told to end. ``fresh`` are the changes that
+    the journal does not hold yet, ``next`` ends to be applied when all that was decided is done, ``cancels`` jobs to be
+    cancelled with the commit.
+    """
 
     row: Run
     conductor: Conductor
-    fresh: list[Change]
+    mask: Mask
+    ending: set[str] = field(default_factory=set)
+    fresh: list[Change] = field(default_factory=list)
+    next: list[Finished] = field(default_factory=list)
+    cancels: list[int] = field(default_factory=list)
 
     @property
     def record(self) -> Record:
@@ -39,12 +55,28 @@ class OpenRun:
         return self.conductor.record
 
 
-class RunStore:
-    """Loads and saves runs. ``answers_of`` gives the secret answers of a run in clear, for its conditions."""
+class _Kept(NamedTuple):
+    version: int
+    conductor: Conductor
+    mask: Mask
+    ending: set[str]
 
-    def __init__(self, answers_of: Callable[[Session, Run], dict[str, Any]]) -> None:
+
+class RunStore:
+    """Loads and saves runs.
+
+    ``answers_of`` gives the secret answers of a run in clear, for its conditions; ``secrets_of`` what its nodes have
+    reported so far that the journal must not hold.
+    """
+
+    def __init__(
+        self,
+        answers_of: Callable[[Session, Run], dict[str, Any]],
+        secrets_of: Callable[[Session, Run], SecretOutputs],
+    ) -> None:
         self._answers_of = answers_of
-        self._kept: dict[str, tuple[int, Conductor]] = {}
+        self._secrets_of = secrets_of
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def load(self, session: Session, run_id: str) -> OpenRun:
         """A run to be changed in this transaction. Raises HoldfastError when there is none."""
@@ -52,12 +84,20 @@ class RunStore:
         if row is None:
             raise HoldfastError(f"there is no run '{run_id}'")
         kept = self._kept.pop(run_id, None)
-        if kept is not None and kept[0] == row.version:
-            return OpenRun(row, kept[1], [])
-        graph, context = graph_and_context(row.kind, row.launch, row.id, self._answers_of(session, row))
-        return OpenRun(row, Conductor(graph, self.record(session, run_id), context), [])
+        if kept is not None and kept.version == row.version:
+            return OpenRun(row, kept.conductor, kept.mask, kept.ending)
+        return self.restored(session, row)
 
-    def record(self, session: Session, run_id: str) -> Record:
+    def restored(self, session: Session, row: Run) -> OpenRun:
+        """A run as the database knows it."""
+        graph, context, secrets = opened(row.kind, row.launch, row.id, self._answers_of(session, row))
+        record = self.record(session, row.id)
+        record.secret_outputs = self._secrets_of(session, row)
+        mask = Mask((*secrets, *secret_texts(record.secret_outputs)))
+        return OpenRun(row, Conductor(graph, record, context), mask)
+
+    @staticmethod
+    def record(session: Session, run_id: str) -> Record:
         """The record of a run, folded from its journal."""
         query = select(RunChange.change).where(RunChange.run_id == run_id).order_by(RunChange.id)
         return Record.replay(session.scalars(query))
@@ -65,12 +105,25 @@ class RunStore:
     def save(self, session: Session, run: OpenRun) -> None:
         """Append what was changed to the journal; the conductor is kept once that is committed."""
         if run.fresh:
-            rows = [{"run_id": run.row.id, "change": change} for change in run.fresh]
+            rows = [{"run_id": run.row.id, "change": _shown(change, run.mask)} for change in run.fresh]
             session.execute(insert(RunChange), rows)
-            run.row.version += len(rows)
+            run.row.version += len(run.fresh)
             run.fresh = []
-        run.row.state = run.record.state
+        if run.row.state != run.record.state:
+            run.row.state = run.record.state
         session.flush()
-        version, conductor, run_id = run.row.version, run.conductor, run.row.id
         if not run.record.ended:
-            after_commit(session, lambda: self._kept.__setitem__(run_id, (version, conductor)))
+            kept = _Kept(run.row.version, run.conductor, run.mask, run.ending)
+            in_turn(session, lambda: self._keep(run.row.id, kept))
+
+    def _keep(self, run_id: str, kept: _Kept) -> None:
+        self._kept[run_id] = kept
+        if len(self._kept) > MOST:
+            self._kept.popitem(last=False)
+
+
+def _shown(change: Change, mask: Mask) -> Change:
+    """A change as the journal may hold it: a play may report a secret that somebody gave it."""
+    if change["type"] != "outputs":
+        return change
+    return {**change, "outputs": mask.apply(change["outputs"])}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
+
 from holdfast.db.base import Base, EventsBase, UtcDateTime
 from holdfast.db.migrate import table
 

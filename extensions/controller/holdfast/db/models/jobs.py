@@ -81,17 +81,17 @@ class UnifiedJob(Stamped, Authored, Base):
     )
     unified_job_node: Mapped[Any] = relationship(
         "WorkflowJobNode",
-        primaryjoin="foreign(WorkflowJobNode.job_id) == UnifiedJob.id",
+        primaryjoin="and_(foreign(WorkflowJobNode.job_id) == UnifiedJob.id, WorkflowJobNode.earlier.is_(False))",
         uselist=False,
         viewonly=True,
     )
 
-    # Columns that several kinds have.
+    # Columns that several kinds have. Of the words that are prompts, a workflow has None where nobody said anything.
     extra_vars: Mapped[str] = mapped_column(Text, default="")
-    limit: Mapped[str] = mapped_column(Text, default="")
-    job_tags: Mapped[str] = mapped_column(Text, default="")
-    skip_tags: Mapped[str] = mapped_column(Text, default="")
-    scm_branch: Mapped[str] = mapped_column(String(1024), default="")
+    limit: Mapped[str] = mapped_column(Text, default="", nullable=True)
+    job_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
+    skip_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
+    scm_branch: Mapped[str] = mapped_column(String(1024), default="", nullable=True)
     scm_revision: Mapped[str] = mapped_column(String(1024), default="")
     timeout: Mapped[int] = mapped_column(default=0)
     allow_simultaneous: Mapped[bool] = mapped_column(default=False)
@@ -166,13 +166,15 @@ class ProjectUpdate(UnifiedJob):
 
 
 class WorkflowJob(UnifiedJob):
-    """One run of a workflow. ``run_id`` names the run whose record says everything about it."""
+    """One run of a workflow. ``run_id`` names the run whose record says everything about it.
+
+    One that holds the slices of a job has the template of that job.
+    """
 
     run_id: Mapped[str | None] = mapped_column(String(64))
     is_sliced_job: Mapped[bool | None] = mapped_column(default=False)
     is_bulk_job: Mapped[bool | None] = mapped_column(default=False)
     resumed_from_id: Mapped[int | None]
-    char_prompts: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=dict)
     nodes: Mapped[list[Any]] = relationship(
         "WorkflowJobNode",
         foreign_keys="WorkflowJobNode.workflow_job_id",

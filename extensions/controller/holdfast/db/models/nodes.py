@@ -63,7 +63,8 @@ class WorkflowJobNode(Stamped, Prompts, Base):
     """A node of a workflow job.
 
     ``node`` is its name in the run's graph, ``batch``, ``action`` and ``attempt`` say which execution of it the row
-    shows: a bundle has a row for each batch, and gets one for each further attempt and each undo.
+    shows: a bundle has a row for each batch, and gets one for each further attempt and each undo. ``earlier``: its job
+    was done in the workflow job that this one goes on from.
     """
 
     __tablename__ = "workflow_job_nodes"
@@ -78,6 +79,7 @@ class WorkflowJobNode(Stamped, Prompts, Base):
     batch: Mapped[int] = mapped_column(default=0)
     action: Mapped[str] = mapped_column(String(8), default="do")
     attempt: Mapped[int] = mapped_column(default=1)
+    earlier: Mapped[bool] = mapped_column(default=False)
     workflow_job: Mapped[Any] = relationship("WorkflowJob", foreign_keys=[workflow_job_id], back_populates="nodes")
     job: Mapped[Any] = relationship("UnifiedJob", foreign_keys=[job_id])
     unified_job_template: Mapped[Any] = relationship("UnifiedJobTemplate", foreign_keys=[unified_job_template_id])

@@ -17,14 +17,15 @@ from holdfast.db.base import Base, now
 class Run(Base):
     """One run: what the conductor needs to go on with it at any time.
 
-    ``launch`` is the launch document (a bundle's, or the graph of a native workflow), without secrets.
+    ``launch`` is the launch document (a bundle's, or the graph of a native workflow), without secrets; it may be large,
+    and is read only when it is asked for.
     """
 
     __tablename__ = "runs"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     workflow_job_id: Mapped[int] = mapped_column(index=True)
     kind: Mapped[str] = mapped_column(String(16))
-    launch: Mapped[dict[str, Any]] = mapped_column(JSON)
+    launch: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
     state: Mapped[str] = mapped_column(String(20), index=True)
     created: Mapped[dt.datetime] = mapped_column(default=now)
     version: Mapped[int] = mapped_column(default=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
 from holdfast.db.base import UtcDateTime
 
 revision = "0001"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
 from holdfast.db.base import UtcDateTime
 
 revision = "0001"
@@ -223,31 +224,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_applications_organization_id"), ["organization_id"], unique=False)
 
     op.create_table(
-        "credentials",
-        sa.Column("name", sa.String(length=512), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("organization_id", sa.Integer(), nullable=True),
-        sa.Column("credential_type_id", sa.Integer(), nullable=False),
-        sa.Column("managed", sa.Boolean(), nullable=False),
-        sa.Column("inputs", sa.JSON(), nullable=False),
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("created", UtcDateTime(), nullable=False),
-        sa.Column("modified", UtcDateTime(), nullable=True),
-        sa.Column("created_by_id", sa.Integer(), nullable=True),
-        sa.Column("modified_by_id", sa.Integer(), nullable=True),
-        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
-        sa.ForeignKeyConstraint(["credential_type_id"], ["credential_types.id"], ondelete="RESTRICT"),
-        sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
-        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id"),
-        sqlite_autoincrement=True,
-    )
-    with op.batch_alter_table("credentials", schema=None) as batch_op:
-        batch_op.create_index("credentials_name", ["organization_id", "name", "credential_type_id"], unique=True)
-        batch_op.create_index(batch_op.f("ix_credentials_credential_type_id"), ["credential_type_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_credentials_organization_id"), ["organization_id"], unique=False)
-
-    op.create_table(
         "execution_environments",
         sa.Column("name", sa.String(length=512), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
@@ -399,34 +375,32 @@ def upgrade() -> None:
         batch_op.create_index("teams_name", ["organization_id", "name"], unique=True)
 
     op.create_table(
-        "credential_input_sources",
+        "credentials",
+        sa.Column("name", sa.String(length=512), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("input_field_name", sa.String(length=1024), nullable=False),
-        sa.Column("metadata", sa.JSON(), nullable=False),
-        sa.Column("target_credential_id", sa.Integer(), nullable=False),
-        sa.Column("source_credential_id", sa.Integer(), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=True),
+        sa.Column("credential_type_id", sa.Integer(), nullable=False),
+        sa.Column("managed", sa.Boolean(), nullable=False),
+        sa.Column("inputs", sa.JSON(), nullable=False),
+        sa.Column("owner_team_id", sa.Integer(), nullable=True),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
         sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.Column("modified_by_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["credential_type_id"], ["credential_types.id"], ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
-        sa.ForeignKeyConstraint(["source_credential_id"], ["credentials.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["target_credential_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["owner_team_id"], ["teams.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
-        batch_op.create_index(
-            "credential_input_sources_field", ["target_credential_id", "input_field_name"], unique=True
-        )
-        batch_op.create_index(
-            batch_op.f("ix_credential_input_sources_source_credential_id"), ["source_credential_id"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_credential_input_sources_target_credential_id"), ["target_credential_id"], unique=False
-        )
+    with op.batch_alter_table("credentials", schema=None) as batch_op:
+        batch_op.create_index("credentials_name", ["organization_id", "name", "credential_type_id"], unique=True)
+        batch_op.create_index(batch_op.f("ix_credentials_credential_type_id"), ["credential_type_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_credentials_organization_id"), ["organization_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_credentials_owner_team_id"), ["owner_team_id"], unique=False)
 
     op.create_table(
         "groups",
@@ -478,28 +452,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_hosts_inventory_id"), ["inventory_id"], unique=False)
 
     op.create_table(
-        "instance_groups",
-        sa.Column("name", sa.String(length=250), nullable=False),
-        sa.Column("is_container_group", sa.Boolean(), nullable=False),
-        sa.Column("credential_id", sa.Integer(), nullable=True),
-        sa.Column("max_concurrent_jobs", sa.Integer(), nullable=False),
-        sa.Column("max_forks", sa.Integer(), nullable=False),
-        sa.Column("policy_instance_percentage", sa.Integer(), nullable=False),
-        sa.Column("policy_instance_minimum", sa.Integer(), nullable=False),
-        sa.Column("policy_instance_list", sa.JSON(), nullable=False),
-        sa.Column("pod_spec_override", sa.Text(), nullable=False),
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("created", UtcDateTime(), nullable=False),
-        sa.Column("modified", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], ondelete="SET NULL"),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("name"),
-        sqlite_autoincrement=True,
-    )
-    with op.batch_alter_table("instance_groups", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_instance_groups_credential_id"), ["credential_id"], unique=False)
-
-    op.create_table(
         "inventory_labels",
         sa.Column("left_id", sa.Integer(), nullable=False),
         sa.Column("right_id", sa.Integer(), nullable=False),
@@ -509,18 +461,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("inventory_labels", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_inventory_labels_right_id"), ["right_id"], unique=False)
-
-    op.create_table(
-        "organization_galaxy_credentials",
-        sa.Column("left_id", sa.Integer(), nullable=False),
-        sa.Column("right_id", sa.Integer(), nullable=False),
-        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
-        sa.ForeignKeyConstraint(["left_id"], ["organizations.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["right_id"], ["credentials.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("left_id", "right_id"),
-    )
-    with op.batch_alter_table("organization_galaxy_credentials", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_organization_galaxy_credentials_right_id"), ["right_id"], unique=False)
 
     op.create_table(
         "organization_notify_approvals",
@@ -608,6 +548,92 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tokens_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "credential_input_sources",
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("input_field_name", sa.String(length=1024), nullable=False),
+        sa.Column("metadata", sa.JSON(), nullable=False),
+        sa.Column("target_credential_id", sa.Integer(), nullable=False),
+        sa.Column("source_credential_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("modified_by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["source_credential_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["target_credential_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
+        batch_op.create_index(
+            "credential_input_sources_field", ["target_credential_id", "input_field_name"], unique=True
+        )
+        batch_op.create_index(
+            batch_op.f("ix_credential_input_sources_source_credential_id"), ["source_credential_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_credential_input_sources_target_credential_id"), ["target_credential_id"], unique=False
+        )
+
+    op.create_table(
+        "group_children",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["groups.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["groups.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("group_children", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_group_children_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
+        "host_groups",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["groups.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["hosts.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("host_groups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_host_groups_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
+        "instance_groups",
+        sa.Column("name", sa.String(length=250), nullable=False),
+        sa.Column("is_container_group", sa.Boolean(), nullable=False),
+        sa.Column("credential_id", sa.Integer(), nullable=True),
+        sa.Column("max_concurrent_jobs", sa.Integer(), nullable=False),
+        sa.Column("max_forks", sa.Integer(), nullable=False),
+        sa.Column("policy_instance_percentage", sa.Integer(), nullable=False),
+        sa.Column("policy_instance_minimum", sa.Integer(), nullable=False),
+        sa.Column("policy_instance_list", sa.JSON(), nullable=False),
+        sa.Column("pod_spec_override", sa.Text(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("instance_groups", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_instance_groups_credential_id"), ["credential_id"], unique=False)
+
+    op.create_table(
+        "organization_galaxy_credentials",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["organizations.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["credentials.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("organization_galaxy_credentials", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_organization_galaxy_credentials_right_id"), ["right_id"], unique=False)
+
+    op.create_table(
         "unified_job_templates",
         sa.Column("type", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=512), nullable=False),
@@ -623,18 +649,18 @@ def upgrade() -> None:
         sa.Column("next_schedule_id", sa.Integer(), nullable=True),
         sa.Column("catalog_key", sa.String(length=300), nullable=True),
         sa.Column("catalog", sa.JSON(), nullable=True),
-        sa.Column("scm_branch", sa.String(length=1024), nullable=False),
+        sa.Column("scm_branch", sa.String(length=1024), nullable=True),
         sa.Column("timeout", sa.Integer(), nullable=False),
-        sa.Column("limit", sa.Text(), nullable=False),
-        sa.Column("job_tags", sa.Text(), nullable=False),
-        sa.Column("skip_tags", sa.Text(), nullable=False),
+        sa.Column("limit", sa.Text(), nullable=True),
+        sa.Column("job_tags", sa.Text(), nullable=True),
+        sa.Column("skip_tags", sa.Text(), nullable=True),
         sa.Column("extra_vars", sa.Text(), nullable=False),
         sa.Column("survey_enabled", sa.Boolean(), nullable=False),
         sa.Column("survey_spec", sa.JSON(), nullable=False),
         sa.Column("allow_simultaneous", sa.Boolean(), nullable=False),
         sa.Column("inventory_id", sa.Integer(), nullable=True),
         sa.Column("webhook_service", sa.String(length=16), nullable=False),
-        sa.Column("webhook_key", sa.String(length=64), nullable=False),
+        sa.Column("webhook_key", sa.Text(), nullable=False),
         sa.Column("webhook_credential_id", sa.Integer(), nullable=True),
         sa.Column("custom_virtualenv", sa.String(length=100), nullable=True),
         sa.Column("ask_scm_branch_on_launch", sa.Boolean(), nullable=False),
@@ -695,7 +721,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["execution_environment_id"], ["execution_environments.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["inventory_id"], ["inventories.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
-        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["project_id"], ["unified_job_templates.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["signature_validation_credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["webhook_credential_id"], ["credentials.id"], ondelete="SET NULL"),
@@ -725,28 +751,6 @@ def upgrade() -> None:
             batch_op.f("ix_unified_job_templates_webhook_credential_id"), ["webhook_credential_id"], unique=False
         )
         batch_op.create_index("templates_name", ["type", "organization_id", "name"], unique=False)
-
-    op.create_table(
-        "group_children",
-        sa.Column("left_id", sa.Integer(), nullable=False),
-        sa.Column("right_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["left_id"], ["groups.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["right_id"], ["groups.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("left_id", "right_id"),
-    )
-    with op.batch_alter_table("group_children", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_group_children_right_id"), ["right_id"], unique=False)
-
-    op.create_table(
-        "host_groups",
-        sa.Column("left_id", sa.Integer(), nullable=False),
-        sa.Column("right_id", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["left_id"], ["groups.id"], ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(["right_id"], ["hosts.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("left_id", "right_id"),
-    )
-    with op.batch_alter_table("host_groups", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_host_groups_right_id"), ["right_id"], unique=False)
 
     op.create_table(
         "instance_group_instances",
@@ -946,10 +950,10 @@ def upgrade() -> None:
         sa.Column("idempotency", sa.JSON(), nullable=True),
         sa.Column("request_id", sa.String(length=64), nullable=False),
         sa.Column("extra_vars", sa.Text(), nullable=False),
-        sa.Column("limit", sa.Text(), nullable=False),
-        sa.Column("job_tags", sa.Text(), nullable=False),
-        sa.Column("skip_tags", sa.Text(), nullable=False),
-        sa.Column("scm_branch", sa.String(length=1024), nullable=False),
+        sa.Column("limit", sa.Text(), nullable=True),
+        sa.Column("job_tags", sa.Text(), nullable=True),
+        sa.Column("skip_tags", sa.Text(), nullable=True),
+        sa.Column("scm_branch", sa.String(length=1024), nullable=True),
         sa.Column("scm_revision", sa.String(length=1024), nullable=False),
         sa.Column("timeout", sa.Integer(), nullable=False),
         sa.Column("allow_simultaneous", sa.Boolean(), nullable=False),
@@ -992,7 +996,6 @@ def upgrade() -> None:
         sa.Column("is_sliced_job", sa.Boolean(), nullable=True),
         sa.Column("is_bulk_job", sa.Boolean(), nullable=True),
         sa.Column("resumed_from_id", sa.Integer(), nullable=True),
-        sa.Column("char_prompts", sa.JSON(), nullable=True),
         sa.Column("approved_or_denied_by_id", sa.Integer(), nullable=True),
         sa.Column("approval_expiration", UtcDateTime(), nullable=True),
         sa.Column("timed_out", sa.Boolean(), nullable=True),
@@ -1292,6 +1295,7 @@ def upgrade() -> None:
         sa.Column("batch", sa.Integer(), nullable=False),
         sa.Column("action", sa.String(length=8), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("earlier", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
@@ -1566,14 +1570,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_instance_group_instances_right_id"))
 
     op.drop_table("instance_group_instances")
-    with op.batch_alter_table("host_groups", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_host_groups_right_id"))
-
-    op.drop_table("host_groups")
-    with op.batch_alter_table("group_children", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_group_children_right_id"))
-
-    op.drop_table("group_children")
     with op.batch_alter_table("unified_job_templates", schema=None) as batch_op:
         batch_op.drop_index("templates_name")
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_webhook_credential_id"))
@@ -1588,6 +1584,28 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_credential_id"))
 
     op.drop_table("unified_job_templates")
+    with op.batch_alter_table("organization_galaxy_credentials", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_organization_galaxy_credentials_right_id"))
+
+    op.drop_table("organization_galaxy_credentials")
+    with op.batch_alter_table("instance_groups", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_instance_groups_credential_id"))
+
+    op.drop_table("instance_groups")
+    with op.batch_alter_table("host_groups", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_host_groups_right_id"))
+
+    op.drop_table("host_groups")
+    with op.batch_alter_table("group_children", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_group_children_right_id"))
+
+    op.drop_table("group_children")
+    with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_credential_input_sources_target_credential_id"))
+        batch_op.drop_index(batch_op.f("ix_credential_input_sources_source_credential_id"))
+        batch_op.drop_index("credential_input_sources_field")
+
+    op.drop_table("credential_input_sources")
     with op.batch_alter_table("tokens", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_tokens_user_id"))
         batch_op.drop_index(batch_op.f("ix_tokens_application_id"))
@@ -1614,18 +1632,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_organization_notify_approvals_right_id"))
 
     op.drop_table("organization_notify_approvals")
-    with op.batch_alter_table("organization_galaxy_credentials", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_organization_galaxy_credentials_right_id"))
-
-    op.drop_table("organization_galaxy_credentials")
     with op.batch_alter_table("inventory_labels", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inventory_labels_right_id"))
 
     op.drop_table("inventory_labels")
-    with op.batch_alter_table("instance_groups", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_instance_groups_credential_id"))
-
-    op.drop_table("instance_groups")
     with op.batch_alter_table("hosts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_hosts_inventory_id"))
         batch_op.drop_index("hosts_name")
@@ -1636,12 +1646,13 @@ def downgrade() -> None:
         batch_op.drop_index("groups_name")
 
     op.drop_table("groups")
-    with op.batch_alter_table("credential_input_sources", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_credential_input_sources_target_credential_id"))
-        batch_op.drop_index(batch_op.f("ix_credential_input_sources_source_credential_id"))
-        batch_op.drop_index("credential_input_sources_field")
+    with op.batch_alter_table("credentials", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_credentials_owner_team_id"))
+        batch_op.drop_index(batch_op.f("ix_credentials_organization_id"))
+        batch_op.drop_index(batch_op.f("ix_credentials_credential_type_id"))
+        batch_op.drop_index("credentials_name")
 
-    op.drop_table("credential_input_sources")
+    op.drop_table("credentials")
     with op.batch_alter_table("teams", schema=None) as batch_op:
         batch_op.drop_index("teams_name")
         batch_op.drop_index(batch_op.f("ix_teams_organization_id"))
@@ -1676,12 +1687,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_execution_environments_credential_id"))
 
     op.drop_table("execution_environments")
-    with op.batch_alter_table("credentials", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_credentials_organization_id"))
-        batch_op.drop_index(batch_op.f("ix_credentials_credential_type_id"))
-        batch_op.drop_index("credentials_name")
-
-    op.drop_table("credentials")
     with op.batch_alter_table("applications", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_applications_organization_id"))
         batch_op.drop_index("applications_name")
