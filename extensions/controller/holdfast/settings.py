@@ -10,10 +10,9 @@ import platform
 from pathlib import Path
 from typing import Literal
 
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 
 
 class Settings(BaseSettings):
@@ -27,6 +26,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     secret_key: SecretStr = SecretStr("")
     projects_root: Path | None = None
+    project_file_roots: str = ""
     base_url: str = ""
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -48,3 +48,8 @@ class Settings(BaseSettings):
     def projects(self) -> Path:
         """Where projects lie."""
         return self.projects_root or self.home / "projects"
+
+    @property
+    def file_roots(self) -> tuple[Path, ...]:
+        """Below which folders git repositories on this machine may lie (names with colons between, none without)."""
+        return tuple(Path(one) for one in self.project_file_roots.split(os.pathsep) if one)
