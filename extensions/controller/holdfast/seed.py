@@ -74,7 +74,7 @@ def seed(controller: Controller) -> str:
         _credential_types(session)
         if first:
             _make_all(session, seeds(ADMIN, controller.settings.node_name, str(uuid.uuid4()), now()))
-        roles.make_singletons(session)
+        roles.seed(session)
         _instance(controller, session)
     if first:
         _demo_project(controller)
@@ -127,7 +127,7 @@ def _make(session: Session, one: Seed) -> Any:
     if one.type in OBJECT_ROLES:
         roles.make(session, one.type, one.id)
     if one.type == "organization":
-        roles.make_singletons(session)  # their ids follow those of the organization, as in AWX
+        roles.seed(session)  # their ids follow those of the organization, as in AWX
     admin = session.get_one(models.User, 1)
     for name in one.admin_roles:
         roles.give(session, roles.find(session, one.type, one.id, name), admin)

@@ -26,12 +26,14 @@ from holdfast.db.models import (
     Organization,
     Project,
     Role,
+    RoleDefinition,
     RoleTeam,
     RoleUser,
     Team,
     User,
     WorkflowJobTemplate,
 )
+from holdfast.seeds.role_definitions import DEFINITIONS_OF_ROLES, ROLE_DEFINITIONS
 from holdfast.seeds.roles import OBJECT_ROLES, SINGLETONS, SYSTEM_ADMINISTRATOR, SYSTEM_AUDITOR, sources
 from holdfast.seeds.roles import role as declared
 
@@ -208,13 +210,37 @@ def make(session: Session, content_type: str, object_id: int) -> None:
         session.execute(insert(Role), values)
 
 
-def make_singletons(session: Session) -> None:
-    """Make the roles of the whole system, where they are not there yet."""
+def seed(session: Session) -> None:
+    """Make the roles of the whole system and the role definitions, where they are not there yet."""
     there = set(session.scalars(select(Role.singleton_name).where(Role.singleton_name.is_not(None))))
     for one in SINGLETONS:
         if one.field not in there:
             session.add(Role(role_field=one.field, singleton_name=one.field))
     session.flush()
+    known = set(session.scalars(select(RoleDefinition.name)))
+    for definition in ROLE_DEFINITIONS:
+        if definition.name not in known:
+            _define(session, definition)
+
+
+def definition(session: Session, content_type: str, field: str) -> RoleDefinition:
+    """The role definition that stands for a role; one that is like no built-in one is made on first need."""
+    declared_as = DEFINITIONS_OF_ROLES[(content_type, field)]
+    found = session.scalars(select(RoleDefinition).where(RoleDefinition.name == declared_as.name)).one_or_none()
+    return found or _define(session, declared_as)
+
+
+def _define(session: Session, one: Any) -> RoleDefinition:
+    row = RoleDefinition(
+        name=one.name,
+        description=one.description,
+        content_type=one.content_type,
+        managed=one.managed,
+        permissions=list(one.permissions),
+    )
+    session.add(row)
+    session.flush()
+    return row
 
 
 def find(session: Session, content_type: str, object_id: int, field: str) -> Role:
@@ -233,7 +259,17 @@ def give(session: Session, role: Role, holder: User | Team, by: User | None = No
     model, column = _holder(holder)
     if session.scalar(select(model.id).where(model.role_id == role.id, column == holder.id)) is not None:
         return False
-    session.add(model(role_id=role.id, **{column.key: holder.id}, created_by_id=by.id if by is not None else None))
+    kind = role.content_type or ""
+    session.add(
+        model(
+            role_id=role.id,
+            content_type=kind,
+            object_id=role.object_id,
+            role_definition_id=definition(session, kind, role.role_field).id,
+            created_by_id=by.id if by is not None else None,
+            **{column.key: holder.id},
+        )
+    )
     session.flush()
     return True
 

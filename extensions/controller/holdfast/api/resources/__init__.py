@@ -19,6 +19,7 @@ MODULES = (
     "tokens",
     "applications",
     "activity_stream",
+    "role_assignments",
     "login",
     "oauth",
     "labels",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from holdfast.db.models.access import Role, RoleTeam, RoleUser
+from holdfast.db.models.access import Role, RoleDefinition, RoleTeam, RoleUser
 from holdfast.db.models.activity import ActivityStream
 from holdfast.db.models.common import (
     ExecutionEnvironment,
@@ -71,6 +71,7 @@ __all__ = [
     "Project",
     "ProjectUpdate",
     "Role",
+    "RoleDefinition",
     "RoleTeam",
     "RoleUser",
     "Run",
