@@ -113,7 +113,7 @@ def declare(registry: Registry) -> None:
             fields=(
                 Field("timestamp", "datetime", read_only=True),
                 Field("operation", "choice", read_only=True, choices=OPERATIONS),
-                Field("changes", "json", read_only=True, filterable=False),
+                Field("changes", "json", read_only=True),
                 Field("object1", read_only=True),
                 Field("object2", read_only=True),
                 Field("object_association", "field", read_only=True, filterable=False),

@@ -16,7 +16,7 @@ from holdfast.api.call import Call
 from holdfast.api.errors import Invalid
 from holdfast.api.registry import Field, Hooks, Registry, Resource, SubList, Summary, plain
 from holdfast.api.resources.access import activity_stream
-from holdfast.api.resources.common import DESCRIPTION, ORGANIZATION_LINK, STAMPS, below
+from holdfast.api.resources.common import CREATED, DESCRIPTION, ORGANIZATION_LINK, below
 from holdfast.auth import policies, tokens
 from holdfast.db.models import Application, Token
 
@@ -94,13 +94,14 @@ def declare(registry: Registry) -> None:
             id_label="Id",
             verbose_name="Application",
             fields=(
-                *STAMPS,
+                CREATED,
+                Field("modified", "datetime", read_only=True, filterable=False),
                 Field("name", required=True, max_length=255),
                 DESCRIPTION,
                 Field("client_id", read_only=True),
-                Field("client_secret", label="Client Secret", read_only=True, filterable=False, value=_secret),
+                Field("client_secret", label="Client Secret", read_only=True, value=_secret),
                 Field("client_type", "choice", label="Client Type", required=True, choices=CLIENT_TYPES),
-                Field("redirect_uris", label="Redirect URIs", default=""),
+                Field("redirect_uris", label="Redirect URIs"),
                 Field(
                     "authorization_grant_type",
                     "choice",

@@ -170,7 +170,7 @@ def declare(registry: Registry) -> None:
                     filterable=False,
                     extra={"child": {"type": "choice", "choices": [[one, one] for one in PERMISSIONS]}},
                 ),
-                Field("content_type", "choice", null=True, default=None, choices=_CHOICES, value=_kind),
+                Field("content_type", "id", null=True, default=None, choices=_CHOICES, value=_kind),
                 Field("modified", "datetime", read_only=True),
                 Field("created", "datetime", read_only=True),
                 Field("name", required=True),

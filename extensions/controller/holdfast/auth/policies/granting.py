@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 from holdfast.api.call import Call
 from holdfast.api.registry import is_superuser
 from holdfast.auth import roles
-from holdfast.auth.policies.base import ReadOnly, reads, sees_all, setting
+from holdfast.auth.policies.base import Policy, ReadOnly, reads, sees_all, setting
 from holdfast.db.models import Role, RoleTeam, RoleUser, Team, User
 
 MEMBERSHIPS: Mapping[str, str] = {"users": "member_role", "admins": "admin_role"}
@@ -109,7 +109,7 @@ class Roles(ReadOnly):
         return may_give(call, row, child)
 
 
-class RoleDefinitions(ReadOnly):
+class RoleDefinitions(Policy):
     """Of role definitions: everybody sees them."""
 
     def visible(self, call: Call) -> ColumnElement[bool] | None:
