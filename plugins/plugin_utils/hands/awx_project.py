@@ -29,6 +29,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import awx_impo
 
 MANIFEST = ".holdfast-export.json"
 _HEAD = "---\n# Written by holdfast export awx: change the catalog and export again, not this file.\n"
+_WIDTH = 110
 _OPENERS = ("{{", "{%", "{#")
 
 
@@ -126,7 +127,8 @@ class _VariablesDumper(_Dumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = "|" if "\n" in text else '"' if _is_template(text) else None
+    block = "\n" in text and all(len(line) < _WIDTH for line in text.splitlines())
+    style = "|" if block else '"' if _is_template(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style=style)
 
 
@@ -150,7 +152,7 @@ _VariablesDumper.add_representer(str, _variable_text)
 
 
 def _dump(data: Any, dumper: type[_Dumper] = _Dumper) -> str:
-    return yaml.dump(data, None, dumper, sort_keys=False, width=110, allow_unicode=True)
+    return yaml.dump(data, None, dumper, sort_keys=False, width=_WIDTH, allow_unicode=True)
 
 
 def _plays(plays: Iterable[Any]) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.catalog_files i
     find_bundle,
     items_of,
     load_catalog,
+    search_path,
 )
 
 from holdfast.cli.screen import explained, say
@@ -89,6 +90,7 @@ def awx(
         version=metadata.version("holdfast"),
     )
     _check_settings(settings)
+    _check_output(output)
     mapped = mapped_catalog(bundles)
     files = awx_project.project_files(mapped, settings)
     changes = awx_project.plan(output, files) if check else awx_project.write(output, files)
@@ -107,6 +109,16 @@ def _check_settings(settings: Settings) -> None:
     for option, value in (("--organization", settings.organization), ("--project", settings.project)):
         if not value.strip():
             raise HoldfastError(f"{option} must not be blank")
+
+
+def _check_output(output: Path) -> None:
+    """Refuse a folder in which the exported catalog would be found as part of the catalog it came from."""
+    folder = output.expanduser().resolve()
+    for path in map(Path.resolve, search_path()):
+        if path == folder or path in folder.parents or folder / "catalog" in (path, *path.parents):
+            raise HoldfastError(
+                f"--output {output}: the catalog {path} would hold what is exported of it; name another"
+            )
 
 
 def mapped_catalog(bundles: Sequence[str] | None = None) -> AwxMap:

@@ -22,7 +22,6 @@ UNDO = "it is undone when it fails"
 LOCKS = "it holds locks"
 PLAYBOOK = "it is a playbook that plays on hosts of its own choice"
 NAMES = "an output has the name of one of the bundle's questions"
-_ALL = "*"
 
 
 def why_engine(bundle: Bundle, catalog: Catalog, component: Component) -> str:
@@ -59,8 +58,7 @@ def outputs_read(bundle: Bundle, component: Component) -> frozenset[str]:
     inner = component.rollout.components if component.rollout is not None else ()
     found = {name for part in (component, *inner) for name in _reads(part)}
     siblings = {part.name for part in inner}
-    before = ancestors(bundle, component)
-    return frozenset(before if _ALL in found else before & (found - siblings))
+    return frozenset(ancestors(bundle, component) & (found - siblings))
 
 
 def _reads(component: Component) -> Iterator[str]:
@@ -71,7 +69,7 @@ def _reads(component: Component) -> Iterator[str]:
     for name in sorted(conditions.names(component.when)) if component.when else ():
         scope, _dot, rest = name.partition(".")
         if scope == "outputs":
-            yield rest.split(".")[0] or _ALL
+            yield rest.split(".")[0]
 
 
 def ancestors(bundle: Bundle, component: Component) -> set[str]:

@@ -106,12 +106,8 @@ def _nodes(bundle: Bundle, catalog: Catalog, graph: Graph) -> tuple[tuple[NodeSp
 def _edges(bundle: Bundle) -> dict[str, _Edges]:
     edges = {component.name: _Edges() for component in bundle.components}
     for component in bundle.components:
-        kinds: dict[str, set[str]] = {}
         for need in component.needs:
-            kinds.setdefault(need.node, set()).add(edge_of(need))
-        for parent, wanted in kinds.items():
-            # AWX has one edge between two nodes.
-            edges[parent].add(wanted.pop() if len(wanted) == 1 else ALWAYS, component.name)
+            edges[need.node].add(edge_of(need), component.name)
     return edges
 
 

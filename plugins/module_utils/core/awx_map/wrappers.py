@@ -33,6 +33,8 @@ DONE = "holdfast_done"
 PROJECT = "{{ playbook_dir }}/../.."
 EVERYWHERE = "localhost:all"
 """So that a limit and an empty inventory leave something to play on; the tasks connect to none of these hosts."""
+# While the syntax is checked there are no variables of hosts.
+_HOSTS_OF_NODE = f"{{{{ hostvars['localhost'].{BEGUN}.hosts if hostvars is defined else 'localhost' }}}}"
 
 Play = dict[str, Any]
 
@@ -68,11 +70,11 @@ def node_plays(bundle: Bundle, catalog: Catalog, component: Component) -> list[P
         return [_local(name, [*tasks, {**end, "when": runs}])]
     action = catalog.items[component.item].action
     done = {"name": "Note that the host came through", "ansible.builtin.set_fact": {DONE: True}}
-    plays = _play(name, f"{{{{ hostvars['localhost'].{BEGUN}.hosts }}}}", action, "tasks")
-    plays["tasks"].append(done)
+    play = _play(name, _HOSTS_OF_NODE, action, "tasks")
+    play["tasks"].append(done)
     begin_play = _local(f"{name}, answers", [begin])
     end_play = _local(f"{name}, result", [{**end, "when": f"{BEGUN}.runs"}])
-    return [begin_play, plays, end_play]
+    return [begin_play, play, end_play]
 
 
 def end_plays() -> list[Play]:
