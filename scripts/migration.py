@@ -14,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from holdfast.db import models  # noqa: F401  # what the models say is known once they are loaded
 from holdfast.db.base import Database
-from holdfast.db.migrate import FOLDER, _upgrade
+from holdfast.db.migrate import FOLDER, upgrade
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
         engine = database.engine if which == "main" else database.events_engine
         known = sorted((FOLDER / which).glob("[0-9]*.py"))
         if known:
-            _upgrade(engine, which)
+            upgrade(engine, which)
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
         config.set_main_option("version_locations", str(FOLDER / which))

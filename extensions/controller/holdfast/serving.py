@@ -18,6 +18,7 @@ import uvicorn
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from pydantic import ValidationError
 
+from holdfast import memory
 from holdfast.app import create_app
 from holdfast.build import build
 from holdfast.settings import Settings
@@ -30,6 +31,7 @@ def serve(
     host: str | None = None, port: int | None = None, tls_cert: Path | None = None, tls_key: Path | None = None
 ) -> None:
     """Serve until SIGINT or SIGTERM. Raises HoldfastError when it cannot begin."""
+    memory.few_arenas()
     settings = read_settings(host, port)
     for path in (tls_cert, tls_key):
         if path is not None and not path.is_file():
@@ -42,6 +44,7 @@ def serve(
         if not settings.base_url:
             settings = settings.model_copy(update={"base_url": address})
         controller = build(settings)
+        controller.on_begin.append(memory.give_back)
         _greet(controller, address)
         config = uvicorn.Config(
             create_app(controller),

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Brings the databases to the newest schema.
 
-Alembic is only loaded when there is something to do: it costs memory that a controller never needs again.
+Alembic is only loaded when there is something to do, and in a child process: it takes memory that a controller never
+needs again.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -20,8 +22,19 @@ FOLDER = Path(__file__).parent / "migrations"
 
 def migrate(database: Database) -> None:
     """Upgrade both databases to their newest revisions. Raises HoldfastError for one made by a newer Holdfast."""
-    _upgrade(database.engine, "main")
-    _upgrade(database.events_engine, "events")
+    for engine, which in ((database.engine, "main"), (database.events_engine, "events")):
+        if not is_current(engine, which):
+            engine.dispose()  # a connection must not be shared with the child
+            child = multiprocessing.get_context("fork").Process(target=upgrade, args=(engine, which))
+            child.start()
+            child.join()
+            if child.exitcode != 0:
+                raise HoldfastError(f"the schema of {shown(engine)} could not be brought up to date; see above")
+
+
+def shown(engine: Engine) -> str:
+    """A database's address without its password."""
+    return engine.url.render_as_string(hide_password=True)
 
 
 def newest(which: str) -> str:
@@ -42,15 +55,19 @@ def current(engine: Engine, which: str) -> str:
         return str(connection.execute(text(f"SELECT version_num FROM {table(which)}")).scalar() or "")
 
 
-def _upgrade(engine: Engine, which: str) -> None:
+def is_current(engine: Engine, which: str) -> bool:
+    """Whether a database has the newest schema."""
     wanted, found = newest(which), current(engine, which)
-    if found == wanted:
-        return
     if found > wanted:
         raise HoldfastError(
-            f"the database {engine.url.render_as_string(hide_password=True)} was made by a newer Holdfast "
-            f"(revision {found}, this one knows {wanted}); start that one, or restore a backup"
+            f"the database {shown(engine)} was made by a newer Holdfast (revision {found}, this one knows {wanted}); "
+            "start that one, or restore a backup"
         )
+    return found == wanted
+
+
+def upgrade(engine: Engine, which: str) -> None:
+    """Upgrade one database, in this process."""
     from alembic import command
     from alembic.config import Config
 

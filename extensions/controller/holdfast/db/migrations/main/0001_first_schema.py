@@ -109,6 +109,24 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "role_definitions",
+        sa.Column("name", sa.String(length=512), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.String(length=64), nullable=True),
+        sa.Column("managed", sa.Boolean(), nullable=False),
+        sa.Column("permissions", sa.JSON(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("created", UtcDateTime(), nullable=False),
+        sa.Column("modified", UtcDateTime(), nullable=True),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("modified_by_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.ForeignKeyConstraint(["modified_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "roles",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("role_field", sa.String(length=64), nullable=False),
@@ -341,15 +359,20 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("role_id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("content_type", sa.String(length=64), nullable=False),
+        sa.Column("object_id", sa.Integer(), nullable=False),
+        sa.Column("role_definition_id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["role_definition_id"], ["role_definitions.id"], ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("role_users", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_role_users_role_definition_id"), ["role_definition_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_role_users_user_id"), ["user_id"], unique=False)
         batch_op.create_index("role_users_pair", ["role_id", "user_id"], unique=True)
 
@@ -511,15 +534,20 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("role_id", sa.Integer(), nullable=False),
         sa.Column("team_id", sa.Integer(), nullable=False),
+        sa.Column("content_type", sa.String(length=64), nullable=False),
+        sa.Column("object_id", sa.Integer(), nullable=False),
+        sa.Column("role_definition_id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("created_by_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["role_definition_id"], ["role_definitions.id"], ondelete="RESTRICT"),
         sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["team_id"], ["teams.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("role_teams", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_role_teams_role_definition_id"), ["role_definition_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_role_teams_team_id"), ["team_id"], unique=False)
         batch_op.create_index("role_teams_pair", ["role_id", "team_id"], unique=True)
 
@@ -1614,6 +1642,7 @@ def downgrade() -> None:
     with op.batch_alter_table("role_teams", schema=None) as batch_op:
         batch_op.drop_index("role_teams_pair")
         batch_op.drop_index(batch_op.f("ix_role_teams_team_id"))
+        batch_op.drop_index(batch_op.f("ix_role_teams_role_definition_id"))
 
     op.drop_table("role_teams")
     with op.batch_alter_table("organization_notify_success", schema=None) as batch_op:
@@ -1661,6 +1690,7 @@ def downgrade() -> None:
     with op.batch_alter_table("role_users", schema=None) as batch_op:
         batch_op.drop_index("role_users_pair")
         batch_op.drop_index(batch_op.f("ix_role_users_user_id"))
+        batch_op.drop_index(batch_op.f("ix_role_users_role_definition_id"))
 
     op.drop_table("role_users")
     with op.batch_alter_table("notification_templates", schema=None) as batch_op:
@@ -1713,6 +1743,7 @@ def downgrade() -> None:
         batch_op.drop_index("roles_object")
 
     op.drop_table("roles")
+    op.drop_table("role_definitions")
     with op.batch_alter_table("organizations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_organizations_default_environment_id"))
 
