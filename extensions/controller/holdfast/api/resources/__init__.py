@@ -9,6 +9,7 @@ import importlib
 
 from holdfast.api import copying, openapi
 from holdfast.api.registry import Registry
+from holdfast.api.resources import access
 
 MODULES = (
     "roots",
@@ -43,4 +44,5 @@ def declare(registry: Registry) -> None:
     for resource in registry.resources.values():
         if resource.copy is not None:
             resource.actions.setdefault("copy", copying.action(resource))
+    access.complete(registry)
     openapi.declare(registry)

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What every type with roles has: ``object_roles``, ``access_list``, and like all others an ``activity_stream``.
 
-Declarations take ``summary=(object_roles_summary(TYPE),)``, ``sublists={"object_roles": object_roles(TYPE),
-"activity_stream": activity_stream(TYPE)}`` and ``actions={"access_list": access_list(TYPE)}``.
+A type that links to them has them: ``complete`` adds what a declaration leaves out.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from sqlalchemy import Select, and_, or_, select
 
 from holdfast.api import filters, pages
 from holdfast.api.call import Call, Reply
-from holdfast.api.registry import Action, SubList, Summary
+from holdfast.api.registry import Action, Registry, SubList, Summary
 from holdfast.api.render import render_as
 from holdfast.api.resources.access_entries import AccessEntries
 from holdfast.auth import roles
 from holdfast.db.models import ActivityStream, Role, RoleUser, User
+from holdfast.seeds.roles import OBJECT_ROLES
 
 
 def object_roles_summary(type_: str) -> Summary:
@@ -54,6 +54,17 @@ def activity_stream(*types: str) -> SubList:
         )
 
     return SubList("activity_stream", query=query)
+
+
+def complete(registry: Registry) -> None:
+    """Give every type what it links to and does not declare itself."""
+    for resource in registry.resources.values():
+        linked = {one.path for one in resource.related}
+        if "activity_stream" in linked:
+            resource.sublists.setdefault("activity_stream", activity_stream(resource.type))
+        if resource.type in OBJECT_ROLES:
+            resource.sublists.setdefault("object_roles", object_roles(resource.type))
+            resource.actions.setdefault("access_list", access_list(resource.type))
 
 
 def access_list(type_: str) -> Action:

@@ -18,6 +18,7 @@ from holdfast.auth.policies.base import Policy, ReadOnly, environment, reads, re
 from holdfast.auth.policies.inventories import Hosts, may_end
 from holdfast.auth.policies.readable import readable_jobs, readable_templates
 from holdfast.auth.policies.things import Labels, attaches_notification, made_by_user, vars_of
+from holdfast.auth.secrets import ENCRYPTED
 from holdfast.db.models import (
     Credential,
     Host,
@@ -244,9 +245,10 @@ class Jobs(ReadOnly):
 
 def may_repeat(call: Call, row: Any, template: Any) -> bool:
     """Whether the user may use what a job was launched with. Raises Forbidden for secret answers of somebody else."""
-    if row.secret_answers and not made_by_user(call, row):
-        raise Forbidden(OTHERS_SECRETS)
     given = row.prompts or {}
+    secret = any(str(value).startswith(ENCRYPTED) for value in (given.get("extra_vars") or {}).values())
+    if secret and not made_by_user(call, row):
+        raise Forbidden(OTHERS_SECRETS)
     return may_prompt(
         call,
         template,
