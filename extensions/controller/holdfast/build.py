@@ -45,12 +45,14 @@ def _assemble(controller: Controller) -> None:
     """Seed what every controller has, and join the parts to each other."""
     from holdfast import catalog_sync, seed
     from holdfast.jobs import attach as attach_jobs
+    from holdfast.projects import attach as attach_projects
     from holdfast.runs import attach as attach_runs
 
     password = seed.seed(controller)
     if password:
         controller.services["generated_password"] = password
     attach_jobs(controller)
+    attach_projects(controller)
     attach_runs(controller)
     catalog_sync.attach(controller)
     controller.on_begin.append(controller.engine.start)

@@ -1,10 +1,10 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a controller has from its first start: the user admin, and the objects that AWX begins with.
+"""What every controller has from its first start on: what AWX has, with the same ids where clients know them.
 
-Done again at every start for what belongs to this version: the built-in credential types, this instance, the roles of
-the whole system. Everything else is made once and belongs to people from then on.
+Asked at every start: the built-in credential types and this instance are brought up to date each time, all else is
+made once, when there is no user yet.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,130 +22,165 @@ from holdfast.auth import passwords, roles
 from holdfast.context import Controller
 from holdfast.db import models
 from holdfast.db.base import now
-from holdfast.seeds.credential_types import MANAGED
-from holdfast.seeds.objects import VERSION, Seed, seeds
-from holdfast.seeds.roles import OBJECT_ROLES
+from holdfast.projects import places
+from holdfast.seeds import credential_types, objects
+from holdfast.seeds.objects import Seed
 
 ADMIN = "admin"
-MODELS: Mapping[str, type[Any]] = {
-    "credential": models.Credential,
-    "execution_environment": models.ExecutionEnvironment,
-    "host": models.Host,
-    "instance": models.Instance,
-    "instance_group": models.InstanceGroup,
-    "inventory": models.Inventory,
-    "job_template": models.JobTemplate,
+_MODELS: Mapping[str, type[Any]] = {
+    "system_job_template": models.SystemJobTemplate,
+    "schedule": models.Schedule,
     "organization": models.Organization,
     "project": models.Project,
-    "schedule": models.Schedule,
-    "system_job_template": models.SystemJobTemplate,
+    "credential": models.Credential,
+    "inventory": models.Inventory,
+    "host": models.Host,
+    "job_template": models.JobTemplate,
+    "execution_environment": models.ExecutionEnvironment,
+    "instance": models.Instance,
+    "instance_group": models.InstanceGroup,
 }
-LINKED: Mapping[str, type[Any]] = {
-    "credentials": models.Credential,
+_LINKED = {
     "galaxy_credentials": models.Credential,
+    "credentials": models.Credential,
     "instances": models.Instance,
 }
-POINTERS = ("organization", "credential_type", "inventory", "project", "unified_job_template", "credential")
+_CPU_FORKS = 4
+_FORK_BYTES = 100 * 1024 * 1024
+_KEPT_BYTES = 2 * 1024 * 1024 * 1024
 HELLO_WORLD = """---
-- name: Say hello
+# The playbook of the Demo Job Template: it changes nothing, and shows that a launch works from end to end.
+- name: Hello World Sample
   hosts: all
   gather_facts: false
   tasks:
     - name: Say hello
       ansible.builtin.debug:
-        msg: Hello from {{ inventory_hostname }}!
+        msg: "Hello from {{ inventory_hostname }}. Holdfast has run this play."
 """
 
 
 def seed(controller: Controller) -> str:
-    """Make what is missing. Returns the password that was made for admin, "" when none was."""
-    given = controller.settings.admin_password.get_secret_value()
-    password = given or secrets.token_urlsafe(12)
-    hashed = passwords.make(password)
+    """Bring the database up to date; returns the password that was made up for the user admin, "" for none."""
+    settings = controller.settings
+    given = settings.admin_password.get_secret_value()
+    password = given or secrets.token_urlsafe(15)
+    with controller.database.reading() as session:
+        first = session.scalar(select(models.User.id).limit(1)) is None
+    kept = passwords.make(password) if first else ""  # takes its time, so not while the database is held
     with controller.database.writing() as session:
-        first = session.scalars(select(models.User.id).limit(1)).first() is None
         if first:
-            session.add(models.User(
-                id=1, username=ADMIN, password=hashed, email="admin@localhost", is_superuser=True,
-                ansible_id=str(uuid.uuid4()),
-            ))  # fmt: skip
+            session.add(models.User(id=objects.ADMIN, username=ADMIN, password=kept, is_superuser=True, **_shared_id()))
             session.flush()
-        _credential_types(session)
+        _sync_credential_types(session)
         if first:
-            _make_all(session, seeds(ADMIN, controller.settings.node_name, str(uuid.uuid4()), now()))
+            _make_objects(session, settings.node_name)
         roles.seed(session)
-        _instance(controller, session)
+        _sync_instance(session, settings.node_name)
+        _set(session, "INSTALL_UUID", str(uuid.uuid4()))
     if first:
-        _demo_project(controller)
+        _write_demo_project(controller)
     return password if first and not given else ""
 
 
-def _credential_types(session: Session) -> None:
-    """Bring the built-in types to what this version knows; people's own are theirs."""
-    known = {
+def _shared_id() -> dict[str, str]:
+    return {"ansible_id": str(uuid.uuid4())}
+
+
+def _sync_credential_types(session: Session) -> None:
+    """The built-in types are what this version says they are."""
+    there = {
         row.namespace: row
         for row in session.scalars(select(models.CredentialType).where(models.CredentialType.managed.is_(True)))
     }
-    for one in MANAGED:
-        values = {"name": one.name, "kind": one.kind, "inputs": _plain(one.inputs), "injectors": _plain(one.injectors)}
-        row = known.get(one.namespace)
+    for number, kind in enumerate(credential_types.MANAGED, start=1):
+        row = there.get(kind.namespace)
+        values = {"name": kind.name, "kind": kind.kind, "inputs": dict(kind.inputs), "injectors": dict(kind.injectors)}
         if row is None:
-            session.add(models.CredentialType(namespace=one.namespace, managed=True, **values))
-            session.flush()
-            continue
-        for name, value in values.items():
-            if getattr(row, name) != value:
-                setattr(row, name, value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
-def _make_all(session: Session, wanted: Sequence[Seed]) -> None:
-    """Make objects with their roles; what they are associated with may come later in the order."""
-    rows = [(_make(session, one), one) for one in wanted]
-    for row, one in rows:
-        for name, keys in one.links.items():
-            getattr(row, name).extend(session.get_one(LINKED[name], key) for key in keys)
-
-
-def _make(session: Session, one: Seed) -> Any:
-    values = {f"{name}_id" if name in POINTERS else name: value for name, value in one.values.items()}
-    if one.type == "system_job_template":
-        values["system_job_type"] = values.pop("job_type")
-    if one.by_admin and hasattr(MODELS[one.type], "created_by_id"):
-        values.update(created_by_id=1, modified_by_id=1)
-    if one.type == "organization":
-        values["ansible_id"] = str(uuid.uuid4())
-    row = MODELS[one.type](id=one.id, **values)
-    session.add(row)
+            taken = session.get(models.CredentialType, number) is not None
+            more = {} if taken else {"id": number}
+            session.add(models.CredentialType(namespace=kind.namespace, managed=True, **values, **more))
+        else:
+            for name, value in values.items():
+                if getattr(row, name) != value:
+                    setattr(row, name, value)
     session.flush()
-    if one.type in OBJECT_ROLES:
+
+
+def _make_objects(session: Session, node_name: str) -> None:
+    made: list[tuple[Seed, Any]] = []
+    for one in objects.seeds(ADMIN, node_name, str(uuid.uuid4()), now()):
+        row = _MODELS[one.type](id=one.id, **_values(one))
+        session.add(row)
+        session.flush()
         roles.make(session, one.type, one.id)
+        if one.type == "organization":
+            roles.seed(session)
+        made.append((one, row))
+    admin = session.get_one(models.User, objects.ADMIN)
+    for one, row in made:
+        for relation, ids in one.links.items():
+            setattr(row, relation, [session.get_one(_LINKED[relation], key) for key in ids])
+        for field in one.admin_roles:
+            roles.give(session, roles.find(session, one.type, one.id, field), admin)
+    session.flush()
+
+
+def _values(one: Seed) -> dict[str, Any]:
+    """The fields of a seed as attributes of its model."""
+    model = _MODELS[one.type]
+    found: dict[str, Any] = {}
+    for name, value in one.values.items():
+        found[f"{name}_id" if hasattr(model, f"{name}_id") and not isinstance(value, str) else name] = value
+    if one.type == "system_job_template":
+        found["system_job_type"] = found.pop("job_type")
+    if one.type == "schedule":
+        found.update(_due(found["rrule"]))
+    if one.by_admin:
+        found.update(created_by_id=objects.ADMIN, modified_by_id=objects.ADMIN)
     if one.type == "organization":
-        roles.seed(session)  # their ids follow those of the organization, as in AWX
-    admin = session.get_one(models.User, 1)
-    for name in one.admin_roles:
-        roles.give(session, roles.find(session, one.type, one.id, name), admin)
-    return row
+        found.update(_shared_id())
+    return found
 
 
-def _instance(controller: Controller, session: Session) -> None:
-    """This process is the instance; a machine that was renamed stays the same one."""
-    row = session.scalars(select(models.Instance).order_by(models.Instance.id)).first()
-    if row is not None:
-        row.hostname, row.version, row.last_seen = controller.settings.node_name, VERSION, now()
-        row.cpu, row.capacity = float(os.cpu_count() or 1), controller.settings.job_slots
+def _due(rule: str) -> dict[str, Any]:
+    from holdfast.jobs import recurrence  # needed once in the life of a database
+
+    times = recurrence.due(rule, now())
+    return {"dtstart": times.first, "dtend": times.last, "next_run": times.following}
 
 
-def _demo_project(controller: Controller) -> None:
-    """The playbook of the Demo Job Template."""
+def _sync_instance(session: Session, node_name: str) -> None:
+    """This process under its name, with what the machine has."""
+    row = session.get(models.Instance, 1)
+    if row is None:
+        row = models.Instance(id=1, uuid=str(uuid.uuid4()), hostname=node_name)
+        session.add(row)
+    cpus = os.cpu_count() or 1
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    row.hostname, row.version, row.last_seen = node_name, objects.VERSION, now()
+    row.cpu, row.memory = float(cpus), memory
+    row.cpu_capacity = cpus * _CPU_FORKS
+    row.mem_capacity = max(1, (memory - _KEPT_BYTES) // _FORK_BYTES)
+    low, high = sorted((row.cpu_capacity, row.mem_capacity))
+    row.capacity = int(low + (high - low) * float(row.capacity_adjustment or 1))
+    session.flush()
+
+
+def _set(session: Session, name: str, value: Any) -> None:
+    """A setting that is made once and stays."""
+    if session.get(models.Setting, name) is None:
+        session.add(models.Setting(key=name, value=value))
+        session.flush()
+
+
+def _write_demo_project(controller: Controller) -> None:
+    """The files of the Demo Project, so that its template runs where its repository cannot be reached."""
+    root = controller.settings.projects
     with controller.database.reading() as session:
-        project = session.get(models.Project, 6)
-        name = project.local_path if project is not None else None
-    if name:
-        folder = home.private_folder(controller.settings.projects / name)
+        name = session.scalar(select(models.Project.local_path).where(models.Project.name == "Demo Project"))
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = places.path_of(root, name)
+    if not folder.exists():
+        folder.mkdir(mode=0o755)
         (folder / "hello_world.yml").write_text(HELLO_WORLD, encoding="utf-8")

@@ -15,7 +15,7 @@ from holdfast.api import activity, filters, pages, writes
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Conflict, Forbidden, NotFound
 from holdfast.api.registry import Resource
-from holdfast.api.render import render, render_one
+from holdfast.api.render import render, render_as, render_one
 from holdfast.auth import roles
 from holdfast.db.base import now
 
@@ -32,7 +32,8 @@ def list_rows(call: Call, resource: Resource, query: Select[Any] | None = None) 
     query = base_query(call, resource) if query is None else query
     query = filters.apply(call, resource, query)
     page = pages.page(call, query, resource)
-    return Reply(body=page.body(render(call, page.rows)))
+    alike = call.controller.registry.of_model(resource.model) is not resource  # another resource for the same rows
+    return Reply(body=page.body(render_as(call, resource, page.rows, False) if alike else render(call, page.rows)))
 
 
 def load(call: Call, resource: Resource, key: str) -> Any:

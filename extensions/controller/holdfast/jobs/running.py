@@ -9,6 +9,7 @@ Whatever goes wrong on the way ends the job: one that has begun is never left ru
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 import traceback
@@ -30,6 +31,7 @@ from holdfast.db.models import (
     Job,
     JobHostSummary,
     Project,
+    ProjectUpdate,
     UnifiedJob,
     UnifiedJobTemplate,
 )
@@ -70,10 +72,12 @@ class Runner:
             prepared = self._prepare(job_id)
             end = self._run(job_id, prepared)
         except HoldfastError as error:
-            end = JobEnd(ERROR, str(error))
+            end = JobEnd(CANCELED) if self._is_cancelled(job_id) else JobEnd(ERROR, str(error))
         except Exception:  # a fault of ours must end the job, not leave it running for ever
             log.exception("job %s could not be run", job_id)
             end = JobEnd(ERROR, "The controller failed to run this job.", traceback.format_exc())
+        finally:
+            shutil.rmtree(building.folder_of(self._controller) / building.key_of(job_id), ignore_errors=True)
         done = prepared
         self.finish(job_id, lambda: self._write_end(job_id, done, end))
 
@@ -91,6 +95,7 @@ class Runner:
             job.started = now()
             job.job_explanation = ""
             job.execution_node = job.controller_node = settings.node_name
+            job.modified_by_id = None  # the system goes on with it, as in AWX
             job.work_unit_id = uuid.uuid4().hex[:8]
             job.instance_group_id = session.scalar(select(InstanceGroup.id).where(InstanceGroup.name == DEFAULT_GROUP))
             _resolve(session, job)
@@ -104,7 +109,11 @@ class Runner:
             job = session.get(Job, job_id)
             if job is None:
                 raise HoldfastError("the job was deleted before it began")
-            return building.prepare(self._controller, session, job)
+            return building.prepare(self._controller, session, job, lambda: self._is_cancelled(job_id))
+
+    def _is_cancelled(self, job_id: int) -> bool:
+        with self._controller.database.reading() as session:
+            return bool(session.scalar(select(UnifiedJob.cancel_flag).where(UnifiedJob.id == job_id)))
 
     def _run(self, job_id: int, prepared: Prepared) -> JobEnd:
         sink = EventStore(self._controller.database, job_id, prepared.hosts)
@@ -125,9 +134,8 @@ class Runner:
             stopping = self._stopping
         if stopping:
             run.shutdown()
-        with self._controller.database.reading() as session:
-            if session.scalar(select(UnifiedJob.cancel_flag).where(UnifiedJob.id == job_id)):
-                run.cancel()
+        if self._is_cancelled(job_id):
+            run.cancel()
 
     def leave(self, job_id: int) -> None:
         """A run is over."""
@@ -155,6 +163,7 @@ class Runner:
             if job is None:
                 return
             job.result_traceback = end.result_traceback
+            job.scm_revision = (prepared.revision if prepared is not None else "") or job.scm_revision
             job.artifacts = end.artifacts
             job.host_status_counts = end.host_status_counts
             job.playbook_counts = {"play_count": end.play_count, "task_count": end.task_count}
@@ -206,7 +215,10 @@ def _resolve(session: Session, job: UnifiedJob) -> None:
     """What is only settled when a job begins: its environment and the revision of its project."""
     project = session.get(Project, job.project_id) if job.project_id is not None else None
     if job.execution_environment_id is None:
-        job.execution_environment_id = environment_id(session, job.organization, project)
+        own = isinstance(job, ProjectUpdate)
+        job.execution_environment_id = (
+            control_plane_id(session) if own else environment_id(session, job.organization, project)
+        )
     if project is not None and isinstance(job, Job):
         job.scm_revision = project.scm_revision or ""
 
@@ -218,6 +230,12 @@ def environment_id(session: Session, organization: Any, project: Any) -> int | N
             return int(owner.default_environment_id)
     query = select(ExecutionEnvironment.id).where(ExecutionEnvironment.organization_id.is_(None))
     return session.scalar(query.where(ExecutionEnvironment.managed.is_(False)).order_by(ExecutionEnvironment.id))
+
+
+def control_plane_id(session: Session) -> int | None:
+    """The environment of what the controller does itself, such as updates of projects."""
+    query = select(ExecutionEnvironment.id).where(ExecutionEnvironment.managed.is_(True))
+    return session.scalar(query.order_by(ExecutionEnvironment.id))
 
 
 def summarize_hosts(session: Session, job: Job, end: JobEnd, hosts: dict[str, int]) -> None:

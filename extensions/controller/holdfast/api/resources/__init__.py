@@ -33,6 +33,11 @@ MODULES = (
     "execution_environments",
     "instances",
     "settings",
+    "about",
+    "dashboard",
+    "metrics",
+    "projects",
+    "project_updates",
 )
 """The modules of this package that declare something, in the order in which it is declared."""
 
