@@ -51,7 +51,7 @@ def _dashboard(call: Call) -> Reply:
             "url": url("inventories"),
             "total": count(call, "inventories"),
             "total_with_inventory_source": 0,
-            "job_failed": count(call, "inventories", Inventory.has_active_failures.is_(True)),
+            "job_failed": count(call, "inventories", Inventory.hosts.any(Host.last_job_failed.is_(True))),
             "inventory_failed": 0,
         },
         "inventory_sources": {
@@ -109,7 +109,8 @@ def _jobs_graph(call: Call) -> Reply:
         ended = ended.where(UnifiedJob.type == kind.__mapper__.polymorphic_identity)
     counts: dict[tuple[str, dt.date], int] = {}
     for status, finished in call.session.execute(ended):
-        counts[status, finished.date()] = counts.get((status, finished.date()), 0) + 1
+        if finished is not None:
+            counts[status, finished.date()] = counts.get((status, finished.date()), 0) + 1
     days = [start + dt.timedelta(days=number) for number in range((end - start).days + 1)]
     call.keep = False
     return Reply(
