@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.projects import mirrors
 from holdfast.projects.errors import ProjectError
 from holdfast.projects.process import Programs
 from holdfast.projects.urls import Source, is_branch, is_refspec, source
@@ -54,7 +55,9 @@ class Repository:
         self._source = source
         self._programs = programs
         self._file_roots = file_roots
-        protocols = ["https", "http", "ssh", "git", *(["file"] if source.scheme == "file" else [])]
+        self._config = (*_CONFIG, *mirrors.settings())
+        local = source.scheme == "file" or mirrors.are_local(self._config)
+        protocols = ["https", "http", "ssh", "git", *(["file"] if local else [])]
         self._env = {
             **env,
             "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -94,7 +97,7 @@ class Repository:
     # --- parts ----------------------------------------------------------------------------------------------------
 
     def _git(self, *arguments: str, folder: Path | None = None) -> tuple[int, str]:
-        config = [text for one in _CONFIG for text in ("-c", one)]
+        config = [text for one in self._config for text in ("-c", one)]
         return self._programs.run(["git", *config, *arguments], folder or self._tree, self._env, quiet=True)
 
     def _must(self, *arguments: str, folder: Path | None = None) -> str:
