@@ -1,0 +1,39 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever the OpenAPI document allows, and much that it does not, is answered without a failure of our own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract.clients import Clients
+from tests.contract.stage import prepare
+from tests.served import controller
+
+SECONDS = 240
+#: what would end the test itself: the token and the password that it comes with
+SPARED = r"/(tokens|users|applications|logout|login|me)/"
+
+
+@pytest.mark.slow
+def test_no_request_gets_a_server_error(clients: Clients, tmp_path: Path) -> None:
+    with controller(tmp_path / "home") as served:
+        prepare(served)
+        done = clients.run(
+            served,
+            [
+                *(clients.bin / "schemathesis", "run", f"{served.url}/openapi.json"),
+                *("-H", f"Authorization: Bearer {served.token}", "--checks", "not_a_server_error"),
+                *("--max-examples", "8", "--max-time", str(SECONDS), "--phases", "examples,coverage,fuzzing"),
+                *("--exclude-path-regex", SPARED, "--no-shrink", "--continue-on-failure", "--seed", "1"),
+                *("--request-timeout", "30", "--suppress-health-check", "all", "--warnings", "off"),
+            ],
+            cwd=tmp_path,
+        )
+        found = re.findall(r"\[5\d\d\].*", done.stdout)
+        assert done.returncode == 0, f"{found}\n{done.stdout[-8000:]}"
+        assert served.call("GET", "/api/v2/ping/")["version"]
