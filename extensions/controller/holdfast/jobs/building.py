@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,17 +15,16 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from sqlalchemy.orm import Session
 
-from holdfast import inventory_data
+from holdfast import inventory_data, setting_values
 from holdfast.api.variables import parsed
 from holdfast.context import Controller
 from holdfast.credential_inputs import kind_of
-from holdfast.db.models import Inventory, Job, JobTemplate, Project, Setting, User, WorkflowJobNode
+from holdfast.db.models import Inventory, Job, JobTemplate, Project, User, WorkflowJobNode
 from holdfast.jobs.credential_rows import value_of
 from holdfast.jobs.credentials import CredentialValue
 from holdfast.jobs.fact_cache import FactCache
 from holdfast.jobs.spec import JobSpec
 from holdfast.seeds.credential_types import missing_required
-from holdfast.seeds.settings import SETTINGS
 
 PREFIXES = ("awx", "tower")
 """Each variable about the job is given under both names."""
@@ -42,6 +40,7 @@ class Prepared:
     hosts: dict[str, int]
     facts: FactCache | None = None
     play: Any = None
+    revision: str = ""
 
     @property
     def tap(self) -> Callable[[Mapping[str, Any]], object] | None:
@@ -54,15 +53,16 @@ def folder_of(controller: Controller) -> Path:
     return controller.settings.folder / "jobs"
 
 
-def setting(session: Session, name: str) -> Any:
-    """The value of a setting: what somebody has set, or its default."""
-    row = session.get(Setting, name)
-    return row.value if row is not None else SETTINGS[name].default
+def key_of(job_id: int) -> str:
+    """What a job is called where it runs: its folder, and the mark of its processes."""
+    return f"job-{job_id}"
 
 
-def prepare(controller: Controller, session: Session, job: Job) -> Prepared:
+def prepare(
+    controller: Controller, session: Session, job: Job, cancelled: Callable[[], bool] = lambda: False
+) -> Prepared:
     """Everything that a job is run with. Raises HoldfastError for what is missing."""
-    key = f"job-{job.id}"
+    key = key_of(job.id)
     inventory = session.get(Inventory, job.inventory_id) if job.inventory_id is not None else None
     script = _script(session, job, inventory)
     hosts = {
@@ -94,10 +94,22 @@ def prepare(controller: Controller, session: Session, job: Job) -> Prepared:
     prepared = Prepared(spec, _credentials(controller, job), hosts)
     if job.execution_id:
         return _with_play(controller, job, prepared, "localhost" in hosts)
-    prepared.spec = replace(
-        spec, project=project_folder(controller, session, job), playbook=job.playbook or "", **_trust(session, job)
-    )
+    prepared.spec = replace(spec, playbook=job.playbook or "", **_trust(session, job))
+    _with_project(controller, job, prepared, cancelled)
     return _with_facts(controller, session, job, prepared)
+
+
+def _with_project(controller: Controller, job: Job, prepared: Prepared, cancelled: Callable[[], bool]) -> None:
+    """Give the job the files of its project: a copy of its own, which no update changes while it runs."""
+    if job.project_id is None:
+        raise HoldfastError("the project of this job is gone; choose another one for the template")
+    home.private_folder(prepared.spec.folder)
+    destination = prepared.spec.folder / "project"
+    files = controller.services["projects"].checkout(job.project_id, job.scm_branch or "", destination, cancelled)
+    prepared.revision = files.revision
+    prepared.spec = replace(
+        prepared.spec, project=files.path, collections_path=files.collections, roles_path=files.roles
+    )
 
 
 def _script(session: Session, job: Job, inventory: Inventory | None) -> dict[str, Any]:
@@ -108,24 +120,9 @@ def _script(session: Session, job: Job, inventory: Inventory | None) -> dict[str
     return inventory_data.script(session, inventory, hostvars=True, towervars=True, part=part)
 
 
-def project_folder(controller: Controller, session: Session, job: Job) -> Path:
-    """The folder of a job's project. Raises HoldfastError for one that is not there, or not among the projects."""
-    project = session.get(Project, job.project_id) if job.project_id is not None else None
-    if project is None or not project.local_path:
-        raise HoldfastError("the project of this job is gone; choose another one for the template")
-    root = os.path.realpath(controller.settings.projects)
-    path = os.path.realpath(os.path.join(root, project.local_path))
-    if os.path.commonpath((root, path)) != root or path == root:
-        raise HoldfastError(f"the project '{project.name}' does not lie in {root}")
-    if not os.path.isdir(path):
-        hint = "update the project" if project.scm_type else "put its playbooks there"
-        raise HoldfastError(f"the project '{project.name}' has no folder {path}; {hint}")
-    return Path(path)
-
-
 def _trust(session: Session, job: Job) -> dict[str, Any]:
     """Which variables may be templates: by AWX's setting those of the template, unless a launch changed them."""
-    allowed = setting(session, "ALLOW_JINJA_IN_EXTRA_VARS")
+    allowed = setting_values.value(session, "ALLOW_JINJA_IN_EXTRA_VARS")
     if allowed == "always":
         return {"trust_all_vars": True}
     template = session.get(JobTemplate, job.unified_job_template_id) if job.unified_job_template_id else None
@@ -133,7 +130,7 @@ def _trust(session: Session, job: Job) -> dict[str, Any]:
 
 
 def _timeout(session: Session, job: Job) -> int:
-    timeout = job.timeout or int(setting(session, "DEFAULT_JOB_TIMEOUT") or 0)
+    timeout = job.timeout or int(setting_values.value(session, "DEFAULT_JOB_TIMEOUT") or 0)
     return max(0, timeout)
 
 
@@ -144,7 +141,7 @@ def _environment(controller: Controller, session: Session, job: Job) -> dict[str
         "JOB_ID": str(job.id),
         "INVENTORY_ID": str(job.inventory_id or ""),
         "PROJECT_REVISION": (project.scm_revision or "") if project is not None else "",
-        "AWX_HOST": controller.settings.base_url or str(setting(session, "TOWER_URL_BASE") or ""),
+        "AWX_HOST": controller.settings.base_url or str(setting_values.value(session, "TOWER_URL_BASE") or ""),
     }
 
 

@@ -80,8 +80,13 @@ def launch(
     credentials = _link(call, template, job, accepted)
     template.current_job_id = job.id
     template.status = PENDING
-    _record(call, job, credentials)
+    record(call, job, credentials)
     return job
+
+
+def sealed_passwords(call: Call, passwords: Mapping[str, str] | None) -> str:
+    """The passwords that were given to a launch, as they are kept until the job has ended."""
+    return call.controller.secrets.seal(json.dumps(dict(passwords))) if passwords else ""
 
 
 def asked(
@@ -168,7 +173,7 @@ _RECORDED = (
 )  # fmt: skip
 
 
-def _record(call: Call, job: Job, credentials: Iterable[Credential]) -> None:
+def record(call: Call, job: Job, credentials: Iterable[Credential]) -> None:
     """Write a launch into the activity stream."""
     session = call.session
     inventory = session.get(Inventory, job.inventory_id) if job.inventory_id is not None else None

@@ -30,6 +30,7 @@ from holdfast.db.models import (
     WorkflowJobNode,
 )
 from holdfast.jobs import building, launching, prompting
+from holdfast.jobs.artifacts import SLICE, handed_on
 from holdfast.jobs.credential_rows import all_passwords_needed, by_key
 from holdfast.jobs.dispatching import TASKS, Dispatcher
 from holdfast.jobs.leftovers import cleanup_leftovers
@@ -37,8 +38,6 @@ from holdfast.jobs.running import Runner
 from holdfast.jobs.states import ACTIVE, CANCELED, ERROR, FAILED, INTERRUPTED, QUEUED, RUNNING
 
 log = logging.getLogger("holdfast.jobs")
-SLICE = "job_slice"
-"""The artifact by which a node of a sliced job knows its part."""
 MISSING_RESOURCE = (
     "Job spawned from workflow could not start because it was missing a related resource such as project or inventory"
 )
@@ -68,6 +67,17 @@ class Jobs:
         self._enter(call, job)
         return job
 
+    def launch_or_slice(
+        self, call: Call, template: JobTemplate, accepted: Mapping[str, Any], **more: Any
+    ) -> UnifiedJob:
+        """The same; a template whose jobs are cut into parts launches a workflow of its parts instead."""
+        count = prompting.slices(call.session, template, accepted)
+        workflows = self._controller.services.get("workflows")
+        if count > 1 and workflows is not None:
+            parts: UnifiedJob = workflows.launch_slices(call, template, accepted, count, **more)
+            return parts
+        return self.launch(call, template, accepted, **more)
+
     def _enter(self, call: Call, job: Job) -> None:
         job.dependency_id = self._update_of(call, job)
         self.queue(call.session, job)
@@ -88,10 +98,11 @@ class Jobs:
             raise HoldfastError(f"a node cannot launch a {template.type.replace('_', ' ')}")
         given, secret = self._given(row, around)
         judged = prompting.judge(session, template, given)
-        variables = {**judged.accepted.get("extra_vars", {}), **self._above(row, around)}
+        artifacts, hidden = handed_on(row)
+        variables = {**judged.accepted.get("extra_vars", {}), **artifacts, **self._above(around)}
         accepted = {**judged.accepted, **({"extra_vars": variables} if variables else {})}
         job = launching.launch(
-            call, template, accepted, launch_type="workflow", secret_names=secret, eager=_slice(row, around)
+            call, template, accepted, launch_type="workflow", secret_names=secret | hidden, eager=_slice(row, around)
         )
         why = self._why_not(job)
         if why:
@@ -113,17 +124,16 @@ class Jobs:
         for name in prompting.ASK[JobTemplate]:
             if name not in ("extra_vars", *prompting.MANY):
                 above = getattr(around, name, None) if name in _FROM_WORKFLOW else None
-                found[name] = above if above not in (None, "") else getattr(row, name)
+                found[name] = above if above is not None else getattr(row, name)
         found["credentials"] = list(by_key([*row.credentials, *around.credentials]).values())
         found["labels"], found["instance_groups"] = list(row.labels), list(row.instance_groups)
-        found = {name: value for name, value in found.items() if value not in (None, [])}
+        found = {name: value for name, value in found.items() if value is not None and value != []}
         return found, {*opened, *(around.secret_answers or {})}
 
-    def _above(self, row: WorkflowJobNode, around: WorkflowJob) -> dict[str, Any]:
-        """Artifacts of nodes before this one, and over them the variables of the workflow job: always given."""
-        artifacts = {k: v for k, v in (row.ancestor_artifacts or {}).items() if k not in ("_ansible_no_log", SLICE)}
+    def _above(self, around: WorkflowJob) -> dict[str, Any]:
+        """The variables of the workflow job: its jobs are given them whether their templates ask for any or not."""
         secrets = self._controller.secrets.open_all(around.secret_answers or {})
-        return {**artifacts, **json.loads(around.extra_vars or "{}"), **secrets}
+        return {**json.loads(around.extra_vars or "{}"), **secrets}
 
     def _update_of(self, call: Call, job: Job) -> int | None:
         """The update of its project that a job must wait for, made where the project is updated at every launch."""

@@ -83,6 +83,11 @@ def seal_values(values: Mapping[str, Any], secrets: SecretBox) -> dict[str, str]
     return {name: secrets.seal(one if isinstance(one, str) else json.dumps(one)) for name, one in values.items()}
 
 
+def open_values(kept: Mapping[str, str], secrets: SecretBox) -> dict[str, Any]:
+    """The secret answers again."""
+    return secrets.open_all(kept)
+
+
 def hidden(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Values for people: those of these names read ``$encrypted$``."""
     secret = set(names)

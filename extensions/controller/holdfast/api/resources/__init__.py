@@ -38,6 +38,14 @@ MODULES = (
     "metrics",
     "projects",
     "project_updates",
+    "job_templates",
+    "jobs",
+    "job_events",
+    "unified",
+    "schedules",
+    "notification_templates",
+    "bulk",
+    "later",
 )
 """The modules of this package that declare something, in the order in which it is declared."""
 

@@ -27,6 +27,7 @@ _TABLES: tuple[Table, ...] = (
     links.inventory_labels,
     links.template_node_labels,
     links.job_node_labels,
+    links.schedule_labels,
 )
 
 

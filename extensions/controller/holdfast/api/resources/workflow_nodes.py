@@ -132,7 +132,7 @@ def _check_prompts(call: Call, data: dict[str, Any], row: Any, template: Unified
     for name in names:
         attribute = f"{name}_id" if name in ("inventory", "execution_environment") else name
         value = data.get(attribute, getattr(row, attribute, None) if row is not None else None)
-        given[name] = getattr(_objects(call, name), "get")(value) if attribute.endswith("_id") and value else value
+        given[name] = _objects(call, name).get(value) if attribute.endswith("_id") and value else value
     opened = surveys.open_values(data.get("secret_data", kept), call.controller.secrets)
     given["extra_vars"] = {**data.get("extra_data", row.extra_data if row is not None else {}), **opened}
     if template is None:

@@ -1,0 +1,327 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What AWX runs and this controller only shows: ad hoc commands, housekeeping, and sources of inventories.
+
+They are declared in full, so that clients find the lists and their fields; what would start one is refused in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from sqlalchemy import Select, select
+
+from holdfast.api.call import Call, Reply
+from holdfast.api.errors import Forbidden, Invalid
+from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
+from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION, NAME, STAMPS, below, link_to
+from holdfast.api.resources.job_parts import (
+    ALL_STATUSES,
+    JOB_FIELDS,
+    JOB_LINKS,
+    JOB_SUMMARY,
+    MAX_INTEGER,
+    VERBOSITY,
+    read_only,
+    summarize_jobs,
+)
+from holdfast.api.resources.job_templates import SCHEDULES, notification_lists
+from holdfast.api.resources.template_parts import LAST_AND_CURRENT, TEMPLATE_LINKS
+from holdfast.auth import policies
+from holdfast.db.models import (
+    AdHocCommand,
+    InventorySource,
+    InventoryUpdate,
+    SystemJob,
+    SystemJobTemplate,
+)
+from holdfast.jobs.launch_request import JOB_TYPES
+
+NO_COMMANDS = "This controller does not run ad hoc commands: launch a job template that has the module as a task."
+NO_SOURCES = "This controller does not read inventories from sources: create hosts and groups through the API."
+NO_HOUSEKEEPING = "This controller does not run management jobs: it does its housekeeping by itself."
+MODULES = (
+    *("command", "shell", "yum", "apt", "apt_key", "apt_repository", "apt_rpm", "service", "group", "user", "mount"),
+    *("ping", "selinux", "setup", "win_ping", "win_service", "win_updates", "win_group", "win_user"),
+)
+"""The modules that AWX lets run by themselves, as far as nobody changed its settings."""
+SOURCES = (
+    ("file", "File, Directory or Script"),
+    ("constructed", "Template additional groups and hostvars at runtime"),
+    ("scm", "Sourced from a Project"),
+    ("ec2", "Amazon EC2"),
+    ("gce", "Google Compute Engine"),
+    ("azure_rm", "Microsoft Azure Resource Manager"),
+    ("vmware", "VMware vCenter"),
+    ("satellite6", "Red Hat Satellite 6"),
+    ("openstack", "OpenStack"),
+    ("rhv", "Red Hat Virtualization"),
+    ("controller", "Red Hat Ansible Automation Platform"),
+    ("insights", "Red Hat Insights"),
+    ("terraform", "Terraform State"),
+    ("openshift_virtualization", "OpenShift Virtualization"),
+)
+SOURCE_VERBOSITIES = ((0, "0 (WARNING)"), (1, "1 (INFO)"), (2, "2 (DEBUG)"))
+HOUSEKEEPING = (
+    ("cleanup_jobs", "Remove jobs older than a certain number of days"),
+    ("cleanup_activitystream", "Remove activity stream entries older than a certain number of days"),
+    ("cleanup_sessions", "Removes expired browser sessions from the database"),
+    ("cleanup_tokens", "Removes expired OAuth 2 access tokens and refresh tokens"),
+)
+
+
+def _refuse(why: str) -> Callable[[Call, dict[str, Any], Any], NoReturn]:
+    def validate(_call: Call, _data: dict[str, Any], _row: Any) -> NoReturn:
+        raise Invalid({"__all__": [why]})
+
+    return validate
+
+
+def _fixed(name: str, type_: str, value: Any, **more: Any) -> Field:
+    """A field of AWX's that nothing here has: it always holds the same."""
+    return Field(name, type_, default=value, value=lambda _call, _row: value, filterable=False, **more)
+
+
+# --- ad hoc commands --------------------------------------------------------------------------------------------------
+
+_COMMAND_FIELDS: tuple[Field, ...] = (
+    *(one for one in JOB_FIELDS if one.name not in ("description", "unified_job_template", "execution_environment")),
+    Field("execution_environment", "id", to="execution_environments", null=True, default=None),
+    Field("job_type", "choice", choices=JOB_TYPES, default="run", blank=False),
+    Field("inventory", "id", to="inventories", null=True, default=None),
+    Field("limit", default=""),
+    Field("credential", "id", null=True, default=None, value=lambda _call, _row: None, filterable=False),
+    Field("module_name", "choice", choices=tuple((name, name) for name in MODULES), default="command"),
+    Field("module_args", default=""),
+    _fixed("forks", "integer", 0, min_value=0, max_value=MAX_INTEGER),
+    Field(
+        "verbosity", "choice", choices=VERBOSITY.choices, default=0, value=lambda _call, _row: 0, filterable=False
+    ),
+    Field("extra_vars", default=""),
+    _fixed("become_enabled", "boolean", False),
+    _fixed("diff_mode", "boolean", False),
+)  # fmt: skip
+
+
+def _ad_hoc_commands() -> Resource:
+    return Resource(
+        name="ad_hoc_commands",
+        type="ad_hoc_command",
+        model=AdHocCommand,
+        title="Ad Hoc Command",
+        types={"ad_hoc_command": "Command"},
+        fields=_COMMAND_FIELDS,
+        related=(
+            *AUTHORS,
+            *below("stdout"),
+            link_to("inventory", "inventories"),
+            *below("events", "activity_stream", "notifications", "cancel", "relaunch"),
+        ),
+        summary=(Summary("inventory"), *AUTHORS_SUMMARY),
+        summarize=summarize_jobs,
+        access=policies.AdHocCommands(),
+        hooks=Hooks(validate=_refuse(NO_COMMANDS)),
+        detail_methods=("GET", "DELETE"),
+    )
+
+
+# --- housekeeping -----------------------------------------------------------------------------------------------------
+
+
+def _housekeeping(row_of: Callable[[Any], Any]) -> Field:
+    return read_only(
+        "job_type",
+        "choice",
+        choices=HOUSEKEEPING,
+        value=lambda _call, row: getattr(row_of(row), "system_job_type", None),
+        filterable=False,
+    )
+
+
+def _may_run(call: Call) -> None:
+    if not (call.user is not None and call.user.is_superuser):
+        raise Forbidden()
+
+
+def _launch(call: Call, _row: SystemJobTemplate) -> Reply:
+    _may_run(call)
+    raise Invalid({"__all__": [NO_HOUSEKEEPING]})
+
+
+def _launchable(call: Call, _row: SystemJobTemplate) -> Reply:
+    _may_run(call)
+    return Reply(body={})
+
+
+def _system_jobs(_call: Call, row: SystemJobTemplate) -> Select[Any]:
+    return select(SystemJob).where(SystemJob.unified_job_template_id == row.id)
+
+
+def _system_job_templates() -> Resource:
+    return Resource(
+        name="system_job_templates",
+        type="system_job_template",
+        model=SystemJobTemplate,
+        title="System Job Template",
+        fields=(
+            *STAMPS,
+            read_only("name"),
+            read_only("description"),
+            read_only("last_job_run", "datetime"),
+            read_only("last_job_failed", "boolean"),
+            read_only("next_job_run", "datetime"),
+            read_only("status", "choice", choices=ALL_STATUSES),
+            read_only("execution_environment", "id", to="execution_environments"),
+            _housekeeping(lambda row: row),
+        ),
+        related=(
+            *TEMPLATE_LINKS,
+            *below("jobs", "schedules", "launch"),
+            *below(*notification_lists("started", "success", "error")),
+        ),
+        sublists={
+            "jobs": SubList("system_jobs", query=_system_jobs),
+            "schedules": SCHEDULES,
+            **notification_lists("started", "success", "error"),
+        },
+        actions={"launch": Action({"GET": _launchable, "POST": _launch}, title="System Job Template Launch")},
+        access=policies.SystemJobTemplates(),
+        list_methods=("GET",),
+        detail_methods=("GET",),
+    )
+
+
+def _system_job() -> Resource:
+    return Resource(
+        name="system_jobs",
+        type="system_job",
+        model=SystemJob,
+        title="System Job",
+        types={"system_job": "Management Job"},
+        fields=(*JOB_FIELDS, _housekeeping(lambda row: row.unified_job_template), read_only("extra_vars")),
+        related=JOB_LINKS,
+        summary=JOB_SUMMARY,
+        summarize=summarize_jobs,
+        access=policies.SystemJobs(),
+        list_methods=("GET",),
+        detail_methods=("GET", "DELETE"),
+    )
+
+
+# --- sources of inventories -------------------------------------------------------------------------------------------
+
+_SOURCE_FIELDS: tuple[Field, ...] = (
+    Field("source", "choice", choices=SOURCES, default=None, null=True),
+    _fixed("source_path", "string", ""),
+    _fixed("source_vars", "string", ""),
+    _fixed("scm_branch", "string", ""),
+    Field("credential", "integer", default=None, null=True, value=lambda _call, _row: None, filterable=False),
+    _fixed("enabled_var", "string", ""),
+    _fixed("enabled_value", "string", ""),
+    _fixed("host_filter", "string", ""),
+    _fixed("overwrite", "boolean", False),
+    _fixed("overwrite_vars", "boolean", False),
+    read_only("custom_virtualenv", value=lambda _call, _row: None, filterable=False),
+    Field("timeout", "integer", default=0, min_value=-MAX_INTEGER - 1, max_value=MAX_INTEGER),
+    Field(
+        "verbosity",
+        "choice",
+        choices=SOURCE_VERBOSITIES,
+        default=1,
+        value=lambda _call, _row: 1,
+        filterable=False,
+    ),
+    Field("limit", default=""),
+)
+
+
+def _updates(_call: Call, row: InventorySource) -> Select[Any]:
+    return select(InventoryUpdate).where(InventoryUpdate.unified_job_template_id == row.id)
+
+
+def _inventory_sources() -> Resource:
+    return Resource(
+        name="inventory_sources",
+        type="inventory_source",
+        model=InventorySource,
+        title="Inventory Source",
+        fields=(
+            *STAMPS,
+            NAME,
+            DESCRIPTION,
+            *_SOURCE_FIELDS,
+            read_only("last_job_run", "datetime"),
+            read_only("last_job_failed", "boolean"),
+            read_only("next_job_run", "datetime"),
+            read_only("status", "choice", choices=ALL_STATUSES),
+            Field("execution_environment", "id", to="execution_environments", null=True, default=None),
+            Field("inventory", "id", to="inventories", required=True),
+            _fixed("update_on_launch", "boolean", False),
+            _fixed("update_cache_timeout", "integer", 0, min_value=0, max_value=MAX_INTEGER),
+            Field("source_project", "id", null=True, default=None, value=lambda _call, _row: None, filterable=False),
+            read_only("last_update_failed", "boolean", column="last_job_failed", filterable=False),
+            read_only("last_updated", "datetime", column="last_job_run", filterable=False),
+        ),
+        related=(
+            *AUTHORS,
+            *below("inventory_updates", "schedules"),
+            link_to("inventory", "inventories"),
+            *TEMPLATE_LINKS,
+        ),
+        summary=(Summary("organization"), Summary("inventory"), *LAST_AND_CURRENT, *AUTHORS_SUMMARY),
+        sublists={"inventory_updates": SubList("inventory_updates", query=_updates), "schedules": SCHEDULES},
+        access=policies.InventorySources(),
+        hooks=Hooks(validate=_refuse(NO_SOURCES)),
+    )
+
+
+def _inventory_updates() -> Resource:
+    written: Sequence[Field] = [
+        read_only(one.name, one.type, choices=one.choices, value=one.value, filterable=one.filterable)
+        for one in _SOURCE_FIELDS
+    ]
+    return Resource(
+        name="inventory_updates",
+        type="inventory_update",
+        model=InventoryUpdate,
+        title="Inventory Update",
+        types={"inventory_update": "Inventory Sync"},
+        fields=(
+            *JOB_FIELDS,
+            *written,
+            read_only("inventory", "id", to="inventories"),
+            read_only("inventory_source", "id", to="inventory_sources", column="unified_job_template_id"),
+            read_only("license_error", "boolean", value=lambda _call, _row: False, filterable=False),
+            read_only("org_host_limit_error", "boolean", value=lambda _call, _row: False, filterable=False),
+            read_only("source_project_update", "id", value=lambda _call, _row: None, filterable=False),
+            read_only("instance_group", "id", to="instance_groups"),
+            read_only("scm_revision", label="SCM Revision"),
+        ),
+        related=(*JOB_LINKS, link_to("inventory", "inventories"), *_SOURCE_LINK),
+        summary=(Summary("inventory"), *JOB_SUMMARY),
+        summarize=summarize_jobs,
+        access=policies.InventoryUpdates(),
+        list_methods=("GET",),
+        detail_methods=("GET", "DELETE"),
+    )
+
+
+def _source(row: InventoryUpdate) -> tuple[str, Any] | None:
+    key = row.unified_job_template_id
+    return None if key is None else ("inventory_sources", key)
+
+
+_SOURCE_LINK = (Related("inventory_source", to=_source),)
+
+
+def declare(registry: Registry) -> None:
+    """Add the resources."""
+    registry.add(
+        _ad_hoc_commands(),
+        _system_job_templates(),
+        _system_job(),
+        _inventory_sources(),
+        _inventory_updates(),
+    )
