@@ -77,7 +77,13 @@ def serve(folder: Path, with_catalog: bool = False) -> Iterator[Served]:
     write_playbooks(projects / "demo_manual")
     listener = listen("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    settings = Settings(home=folder / "home", projects_root=projects, base_url=url, admin_password=PASSWORD)
+    settings = Settings(
+        home=folder / "home",
+        projects_root=projects,
+        project_file_roots=str(folder),
+        base_url=url,
+        admin_password=PASSWORD,
+    )
     with contextlib.ExitStack() as patches:
         if not with_catalog:
             patches.enter_context(mock.patch.object(catalog_sync, "attach"))

@@ -122,7 +122,7 @@ def _make_objects(session: Session, node_name: str) -> None:
         for relation, ids in one.links.items():
             setattr(row, relation, [session.get_one(_LINKED[relation], key) for key in ids])
         for field in one.admin_roles:
-            roles.give(session, roles.find(session, one.type, one.id, field), admin)
+            roles.give(session, roles.find(session, one.type, one.id, field), admin, admin)
     session.flush()
 
 
