@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,12 +24,14 @@ NO_INTEGER = "A valid integer is required."
 NO_NUMBER = "A valid number is required."
 TOO_SMALL = "Ensure this value is greater than or equal to {limit}."
 TOO_LARGE = "Ensure this value is less than or equal to {limit}."
+LARGEST = 2147483647
+"""What a field without limits of its own takes at most."""
 NO_BOOLEAN = "Must be a valid boolean."
 NO_CHOICE = '"{value}" is not a valid choice.'
 NO_OBJECT = 'Invalid pk "{value}" - object does not exist.'
 NO_ID = "Incorrect type. Expected pk value, received {kind}."
-_TRUE = {"t", "T", "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", "1", 1, True}
-_FALSE = {"f", "F", "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", "0", 0, 0.0, False}
+_TRUE = {"t", "T", "y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", "1", 1}
+_FALSE = {"f", "F", "n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", "0", 0}
 
 
 def clean(
@@ -110,8 +113,10 @@ def _number(_call: Call, one: Field, value: Any) -> float:
         raise ValueError(NO_NUMBER)
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError(NO_NUMBER) from None
+    if not math.isfinite(number):
+        raise ValueError(NO_NUMBER)
     _limits(one, number)
     return number
 
@@ -119,8 +124,11 @@ def _number(_call: Call, one: Field, value: Any) -> float:
 def _limits(one: Field, number: float) -> None:
     if one.min_value is not None and number < one.min_value:
         raise ValueError(TOO_SMALL.format(limit=one.min_value))
-    if one.max_value is not None and number > one.max_value:
-        raise ValueError(TOO_LARGE.format(limit=one.max_value))
+    most = one.max_value if one.max_value is not None else LARGEST
+    if number > most:
+        raise ValueError(TOO_LARGE.format(limit=most))
+    if number < -LARGEST - 1:
+        raise ValueError(TOO_SMALL.format(limit=-LARGEST - 1))
 
 
 def _boolean(_call: Call, _one: Field, value: Any) -> bool:
@@ -155,6 +163,9 @@ def _reference(call: Call, one: Field, value: Any) -> int | None:
         number = int(value)
     except ValueError:
         raise ValueError(NO_ID.format(kind="str")) from None
+    if not one.to:
+        _limits(one, number)
+        return number
     model = call.controller.registry.resources[one.to].model
     if not -(2**63) <= number < 2**63 or call.session.get(model, number) is None:
         raise ValueError(NO_OBJECT.format(value=value))

@@ -175,7 +175,7 @@ def _host_errors(call: Call, hosts: list[Any]) -> dict[str, list[str]]:
     for one in hosts:
         if hosts.count(one) > 1:
             return {"policy_instance_list": [f"Duplicate entry {one}."]}
-        if one not in known:
+        if not isinstance(one, str) or one not in known:
             return {"policy_instance_list": [f"{one} is not a valid hostname of an existing instance."]}
     return {}
 
