@@ -38,7 +38,7 @@ NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 def make(password: str) -> str:
     """The hash to keep of a password."""
     with _TURNS:
-        return _HASHER.hash(password)
+        return _HASHER.hash(_bytes(password))
 
 
 def verify(password: str, kept: str) -> bool:
@@ -47,9 +47,13 @@ def verify(password: str, kept: str) -> bool:
         return False
     try:
         with _TURNS:
-            return _HASHER.verify(kept or NOBODY, password) and bool(kept)
+            return _HASHER.verify(kept or NOBODY, _bytes(password)) and bool(kept)
     except (Argon2Error, InvalidHashError):
         return False
+
+
+def _bytes(password: str) -> bytes:
+    return password.encode(errors="surrogatepass")
 
 
 def outdated(kept: str) -> bool:
@@ -81,7 +85,7 @@ class Known:
         return True
 
     def _digest(self, password: str, kept: str) -> bytes:
-        return hmac.digest(self._key, f"{kept}\n{password}".encode(errors="surrogatepass"), hashlib.sha256)
+        return hmac.digest(self._key, kept.encode() + b"\n" + _bytes(password), hashlib.sha256)
 
 
 def hash_ahead(call: Call) -> None:

@@ -60,7 +60,7 @@ def complete(registry: Registry) -> None:
     """Give every type what it links to and does not declare itself."""
     for resource in registry.resources.values():
         linked = {one.path for one in resource.related}
-        if "activity_stream" in linked:
+        if "activity_stream" in linked and resource.detail_methods:
             resource.sublists.setdefault("activity_stream", activity_stream(resource.type))
         if resource.type in OBJECT_ROLES:
             resource.sublists.setdefault("object_roles", object_roles(resource.type))
