@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -28,7 +29,13 @@ def script(
     """The inventory as an inventory script prints it.
 
     Hosts that are not enabled are left out without ``show_all``. ``part`` is ``(number, count)`` of a sliced job.
+    Raises HoldfastError for an inventory whose hosts would come from elsewhere.
     """
+    if inventory.kind:
+        raise HoldfastError(
+            f"the {inventory.kind} inventory '{inventory.name}' has no hosts of its own, and this controller does not "
+            "gather those of others yet; choose an inventory with hosts"
+        )
     hosts = _hosts(session, inventory, show_all, part)
     groups = session.execute(
         select(Group.id, Group.name, Group.variables).where(Group.inventory_id == inventory.id).order_by(Group.name)

@@ -27,6 +27,7 @@ MODULES = (
     "inventories",
     "hosts",
     "groups",
+    "constructed_inventories",
     "credential_types",
     "credentials",
     "credential_input_sources",

@@ -17,11 +17,12 @@ from holdfast.api.errors import Invalid
 from holdfast.api.registry import Field, Hooks, Registry, Resource, SubList, Summary, plain
 from holdfast.api.resources import variable_data
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION, NAME, STAMPS, below
+from holdfast.api.resources.empty import never
 from holdfast.api.resources.hosts import INVENTORY, INVENTORY_LINK, inventory_of
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.resources.inventories import same_inventory
 from holdfast.auth import policies
-from holdfast.db.models import Group, Host, JobHostSummary, UnifiedJob
+from holdfast.db.models import Group, Host, JobEvent, JobHostSummary, UnifiedJob
 from holdfast.db.models.links import host_groups
 
 RESERVED = ("all", "_meta")
@@ -99,6 +100,12 @@ def _job_summaries(_call: Call, row: Group) -> Select[Any]:
     return select(JobHostSummary).where(JobHostSummary.host_id.in_(hosts))
 
 
+def _job_events(call: Call, row: Group) -> Select[Any]:
+    """The events about hosts of the group; they lie in another database, so the hosts are named one by one."""
+    hosts = call.session.scalars(select(host_groups.c.right_id).where(host_groups.c.left_id == row.id))
+    return select(JobEvent).where(JobEvent.host_id.in_(list(hosts)))
+
+
 def _deleting(call: Call, row: Group) -> Reply:
     """Delete a group with the groups and hosts that only it held."""
     refuse_if_running(call, UnifiedJob.inventory_id == row.inventory_id)
@@ -167,8 +174,12 @@ def declare(registry: Registry) -> None:
                 ),
                 "all_hosts": SubList("hosts", query=_all_hosts),
                 "job_host_summaries": SubList("job_host_summaries", query=_job_summaries),
+                "job_events": SubList("job_events", query=_job_events),
             },
-            actions={"variable_data": variable_data.action("Group")},
+            actions={
+                "variable_data": variable_data.action("Group"),
+                **never("Group", "inventory_sources", "ad_hoc_commands"),
+            },
             access=policies.Groups(),
             hooks=Hooks(validate=_validate, deleting=_deleting),
             unique=(("name", "inventory"),),

@@ -19,11 +19,12 @@ from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resou
 from holdfast.api.render import moment
 from holdfast.api.resources import variable_data
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION, NAME, STAMPS, below, link_to
+from holdfast.api.resources.empty import never
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.resources.inventories import same_inventory
 from holdfast.api.variables import parsed
 from holdfast.auth import policies
-from holdfast.db.models import Group, Host, Inventory, Job, JobHostSummary, UnifiedJob, UnifiedJobTemplate
+from holdfast.db.models import Group, Host, Inventory, Job, JobEvent, JobHostSummary, UnifiedJob, UnifiedJobTemplate
 from holdfast.db.models.links import host_groups
 
 RECENT = 5
@@ -170,6 +171,10 @@ def _job_summaries(_call: Call, row: Host) -> Select[Any]:
     return select(JobHostSummary).where(JobHostSummary.host_id == row.id)
 
 
+def _job_events(_call: Call, row: Host) -> Select[Any]:
+    return select(JobEvent).where(JobEvent.host_id == row.id)
+
+
 def _facts(_call: Call, row: Host) -> Reply:
     return Reply(body=row.ansible_facts)
 
@@ -243,10 +248,12 @@ def declare(registry: Registry) -> None:
                 ),
                 "all_groups": SubList("groups", query=_all_groups),
                 "job_host_summaries": SubList("job_host_summaries", query=_job_summaries),
+                "job_events": SubList("job_events", query=_job_events),
             },
             actions={
                 "variable_data": variable_data.action("Host"),
                 "ansible_facts": Action({"GET": _facts}, title="Host Ansible Facts Detail"),
+                **never("Host", "inventory_sources", "smart_inventories", "ad_hoc_commands", "ad_hoc_command_events"),
             },
             access=policies.Hosts(),
             hooks=Hooks(validate=_validate, deleting=_deleting),

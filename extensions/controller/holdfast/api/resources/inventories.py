@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from sqlalchemy import Select, case, func, select
 
 from holdfast import inventory_data
@@ -28,7 +29,7 @@ from holdfast.api.resources.common import (
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.variables import parsed
 from holdfast.auth import policies
-from holdfast.db.models import Group, Host, Inventory, JobTemplate, UnifiedJob
+from holdfast.db.models import AdHocCommand, Group, Host, Inventory, InventorySource, JobTemplate, UnifiedJob
 from holdfast.db.models.links import group_children
 
 KINDS = (
@@ -127,16 +128,11 @@ def _script(call: Call, row: Inventory) -> Reply:
         if host is None:
             raise NotFound("Host")
         return Reply(body=parsed(host.variables))
-    return Reply(
-        body=inventory_data.script(
-            call.session,
-            row,
-            hostvars=bool(call.get("hostvars")),
-            towervars=bool(call.get("towervars")),
-            show_all=show_all,
-            part=part,
-        )
-    )
+    flags = {flag: bool(call.get(flag)) for flag in ("hostvars", "towervars")}
+    try:
+        return Reply(body=inventory_data.script(call.session, row, **flags, show_all=show_all, part=part))
+    except HoldfastError as error:
+        raise Invalid(str(error)) from None
 
 
 def _part(text: str) -> tuple[int, int]:
@@ -186,6 +182,27 @@ def _stays(_call: Call, parent: Inventory, child: Any, _data: dict[str, Any]) ->
     return True
 
 
+def _input(_call: Call, _row: Inventory, child: Inventory, _data: dict[str, Any]) -> None:
+    if child.kind == "constructed":
+        raise Invalid({"error": "You cannot add a constructed inventory to another constructed inventory."})
+
+
+def _no_sources(_call: Call, _row: Inventory) -> Reply:
+    return Reply(body=[])
+
+
+def _update_no_sources(_call: Call, _row: Inventory) -> Reply:
+    raise Invalid("No inventory sources to update.")
+
+
+def _ad_hoc_commands(_call: Call, row: Inventory) -> Select[Any]:
+    return select(AdHocCommand).where(AdHocCommand.inventory_id == row.id)
+
+
+def _inventory_sources(_call: Call, row: Inventory) -> Select[Any]:
+    return select(InventorySource).where(InventorySource.inventory_id == row.id)
+
+
 def _job_templates(_call: Call, row: Inventory) -> Select[Any]:
     return select(JobTemplate).where(JobTemplate.inventory_id == row.id)
 
@@ -212,10 +229,36 @@ def _when_groups(row: Inventory) -> bool:
     return row.kind in ("", "constructed")
 
 
+def _is_constructed(row: Inventory) -> bool:
+    return row.kind == "constructed"
+
+
 _GROUP_LINKS = tuple(
     Related(name, name, when=_when_groups)
     for name in ("groups", "root_groups", "update_inventory_sources", "inventory_sources", "tree")
 )
+
+
+FIELDS: tuple[Field, ...] = (
+    *NAMED,
+    Field("organization", "id", to="organizations", required=True),
+    Field("kind", "choice", choices=KINDS, default=""),
+    Field("host_filter", null=True, default=None),
+    variable_data.VARIABLES,
+    *(_counted(name) for name in COUNTS),
+    Field("pending_deletion", "boolean", read_only=True),
+    Field("prevent_instance_group_fallback", "boolean", default=False),
+)
+RELATED: tuple[Related, ...] = (
+    *AUTHORS,
+    *below("hosts", "variable_data", "script", "activity_stream", "job_templates", "ad_hoc_commands"),
+    *below("access_list", "object_roles", "instance_groups", "copy", "labels"),
+    *_GROUP_LINKS,
+    ORGANIZATION_LINK,
+    Related("input_inventories", "input_inventories", when=_is_constructed),
+    Related("constructed_url", to=lambda row: ("constructed_inventories", row.id) if _is_constructed(row) else None),
+)
+SUMMARY = (Summary("organization"), *AUTHORS_SUMMARY, Summary("labels", batch=labels.summary))
 
 
 def declare(registry: Registry) -> None:
@@ -228,24 +271,9 @@ def declare(registry: Registry) -> None:
             type="inventory",
             model=Inventory,
             title="Inventory",
-            fields=(
-                *NAMED,
-                Field("organization", "id", to="organizations", required=True),
-                Field("kind", "choice", choices=KINDS, default=""),
-                Field("host_filter", null=True, default=None),
-                variable_data.VARIABLES,
-                *(_counted(name) for name in COUNTS),
-                Field("pending_deletion", "boolean", read_only=True),
-                Field("prevent_instance_group_fallback", "boolean", default=False),
-            ),
-            related=(
-                *AUTHORS,
-                *below("hosts", "variable_data", "script", "activity_stream", "job_templates", "ad_hoc_commands"),
-                *below("access_list", "object_roles", "instance_groups", "copy", "labels"),
-                *_GROUP_LINKS,
-                ORGANIZATION_LINK,
-            ),
-            summary=(Summary("organization"), *AUTHORS_SUMMARY, Summary("labels", batch=labels.summary)),
+            fields=FIELDS,
+            related=RELATED,
+            summary=SUMMARY,
             summarize=summarize,
             sublists={
                 "hosts": held,
@@ -254,11 +282,24 @@ def declare(registry: Registry) -> None:
                 "job_templates": SubList("job_templates", query=_job_templates),
                 "instance_groups": SubList("instance_groups", relation="instance_groups", attach=True, ordered=True),
                 "labels": labels.sublist("inventory"),
+                "input_inventories": SubList(
+                    "inventories",
+                    relation="input_inventories",
+                    attach=True,
+                    create=True,
+                    ordered=True,
+                    on_attach=_input,
+                ),
+                "ad_hoc_commands": SubList("ad_hoc_commands", query=_ad_hoc_commands),
+                "inventory_sources": SubList("inventory_sources", query=_inventory_sources, create=True),
             },
             actions={
                 "variable_data": variable_data.action("Inventory"),
                 "script": Action({"GET": _script}, title="Inventory Script"),
                 "tree": Action({"GET": _tree}, title="Inventory Tree"),
+                "update_inventory_sources": Action(
+                    {"GET": _no_sources, "POST": _update_no_sources}, title="Inventory Sources Update"
+                ),
             },
             access=policies.Inventories(),
             hooks=Hooks(validate=_validate, deleting=_deleting, copied=_copied),

@@ -19,7 +19,8 @@ from holdfast.db.models.links import Authored, to_one
 class Inventory(Stamped, Authored, Base):
     """Hosts and groups under one name. ``variables`` is text, YAML or JSON, kept as given.
 
-    ``total_hosts`` and the other counts at the end of this module are there for filters.
+    ``total_hosts`` and the other counts at the end of this module are there for filters. ``constructed`` holds what a
+    constructed inventory is made with; it and ``host_filter`` are kept, and not evaluated yet.
     """
 
     __tablename__ = "inventories"
@@ -32,9 +33,16 @@ class Inventory(Stamped, Authored, Base):
     variables: Mapped[str] = mapped_column(Text, default="")
     pending_deletion: Mapped[bool] = mapped_column(default=False)
     prevent_instance_group_fallback: Mapped[bool] = mapped_column(default=False)
+    constructed: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     organization: Mapped[Any] = relationship("Organization")
     labels: Mapped[list[Any]] = relationship("Label", secondary=links.inventory_labels)
     instance_groups: Mapped[list[Any]] = relationship("InstanceGroup", secondary=links.inventory_instance_groups)
+    input_inventories: Mapped[list[Inventory]] = relationship(
+        secondary=links.inventory_inputs,
+        primaryjoin="Inventory.id == inventory_inputs.c.left_id",
+        secondaryjoin="Inventory.id == inventory_inputs.c.right_id",
+        order_by=links.inventory_inputs.c.position,
+    )
     hosts: Mapped[list[Host]] = relationship(back_populates="inventory", passive_deletes=True)
     groups: Mapped[list[Group]] = relationship(back_populates="inventory", passive_deletes=True)
 

@@ -67,6 +67,7 @@ job_credentials = link("job_credentials", "unified_jobs", "credentials", ordered
 job_instance_groups = link("job_instance_groups", "unified_jobs", "instance_groups", ordered=True)
 inventory_labels = link("inventory_labels", "inventories", "labels")
 inventory_instance_groups = link("inventory_instance_groups", "inventories", "instance_groups", ordered=True)
+inventory_inputs = link("inventory_inputs", "inventories", "inventories", ordered=True)
 organization_instance_groups = link("organization_instance_groups", "organizations", "instance_groups", ordered=True)
 organization_galaxy = link("organization_galaxy_credentials", "organizations", "credentials", ordered=True)
 instance_group_instances = link("instance_group_instances", "instance_groups", "instances")
