@@ -279,6 +279,7 @@ def upgrade() -> None:
         sa.Column("variables", sa.Text(), nullable=False),
         sa.Column("pending_deletion", sa.Boolean(), nullable=False),
         sa.Column("prevent_instance_group_fallback", sa.Boolean(), nullable=False),
+        sa.Column("constructed", sa.JSON(), nullable=False),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
@@ -473,6 +474,18 @@ def upgrade() -> None:
     with op.batch_alter_table("hosts", schema=None) as batch_op:
         batch_op.create_index("hosts_name", ["inventory_id", "name"], unique=True)
         batch_op.create_index(batch_op.f("ix_hosts_inventory_id"), ["inventory_id"], unique=False)
+
+    op.create_table(
+        "inventory_inputs",
+        sa.Column("left_id", sa.Integer(), nullable=False),
+        sa.Column("right_id", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["left_id"], ["inventories.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["right_id"], ["inventories.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("left_id", "right_id"),
+    )
+    with op.batch_alter_table("inventory_inputs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inventory_inputs_right_id"), ["right_id"], unique=False)
 
     op.create_table(
         "inventory_labels",
@@ -1665,6 +1678,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_inventory_labels_right_id"))
 
     op.drop_table("inventory_labels")
+    with op.batch_alter_table("inventory_inputs", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_inventory_inputs_right_id"))
+
+    op.drop_table("inventory_inputs")
     with op.batch_alter_table("hosts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_hosts_inventory_id"))
         batch_op.drop_index("hosts_name")
