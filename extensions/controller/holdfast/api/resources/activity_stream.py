@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import select
+
 from holdfast.api.call import Call
 from holdfast.api.registry import Field, Registry, Resource
 from holdfast.api.render import summarize
@@ -41,7 +43,7 @@ def _about(row: ActivityStream) -> Iterator[tuple[str, int]]:
 
 
 def _objects(call: Call, rows: Sequence[ActivityStream]) -> dict[tuple[str, int], Any]:
-    """What the entries are about, few queries for many of them."""
+    """What the entries are about and the user may see; few queries for many of them."""
     registry = call.controller.registry
     wanted: dict[str, set[int]] = {}
     for row in rows:
@@ -50,7 +52,11 @@ def _objects(call: Call, rows: Sequence[ActivityStream]) -> dict[tuple[str, int]
                 wanted.setdefault(kind, set()).add(key)
     found: dict[tuple[str, int], Any] = {}
     for kind, keys in wanted.items():
-        for key, target in call.fetch(registry.of_type(kind).model, keys).items():
+        resource = registry.of_type(kind)
+        visible = resource.access.visible(call)
+        query = select(resource.model.id).where(resource.model.id.in_(keys))
+        seen = keys if visible is None else call.session.scalars(query.where(visible)).all()
+        for key, target in call.fetch(resource.model, seen).items():
             found[(kind, key)] = target
     return found
 
