@@ -50,13 +50,16 @@ _FORK_BYTES = 100 * 1024 * 1024
 _KEPT_BYTES = 2 * 1024 * 1024 * 1024
 HELLO_WORLD = """---
 # The playbook of the Demo Job Template: it changes nothing, and shows that a launch works from end to end.
+# It takes a few seconds, so that there is time to watch it, and to cancel it.
 - name: Hello World Sample
   hosts: all
-  gather_facts: false
   tasks:
     - name: Say hello
       ansible.builtin.debug:
         msg: "Hello from {{ inventory_hostname }}. Holdfast has run this play."
+    - name: Take a little time
+      ansible.builtin.pause:
+        seconds: 3
 """
 
 
