@@ -39,6 +39,8 @@ ENDS = {
     "shutdown": (FAILED, "Task was canceled due to receiving a shutdown signal."),
 }
 """Status and explanation of a job that was ended, by the reason for it."""
+NICENESS = 10
+"""Plays step back when the processors are busy: whoever asks the controller should not wait for them."""
 KILLED = "The running ansible process received a shutdown signal."
 
 
@@ -274,6 +276,8 @@ class JobRun:
         What Ansible started is found by its descent, which is lost as soon as Ansible itself goes. So its process
         group is looked after last; of a job of another kind, that group is all there is.
         """
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
         self._left = processes.end(self._spec.key, self._spec.folder, self._spec.key)
         for number in (signal.SIGTERM, signal.SIGKILL):
             if _lives(self._pid):
