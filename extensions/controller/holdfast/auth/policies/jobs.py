@@ -42,6 +42,7 @@ HARMLESS = frozenset(
 )
 """What the administrator of a template may change who may not use its inventory and project."""
 
+_LAUNCHED_BY = {"job_template": "execute_role", "workflow_job_template": "execute_role", "project": "update_role"}
 OTHERS_SECRETS = "Job was launched with secret prompts provided by another user."
 
 
@@ -163,6 +164,9 @@ def _sees_labels(call: Call, ids: set[int]) -> bool:
 
 def may_execute(call: Call, template: Any) -> bool:
     """Whether the user may launch or update a template of whatever kind."""
+    role = _LAUNCHED_BY.get(template.type)
+    if role is not None:
+        return roles.has(call, template.type, template, role)
     return _by_kind(call, template).may_start(call, template)
 
 

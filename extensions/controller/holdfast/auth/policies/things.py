@@ -95,16 +95,16 @@ class CredentialInputSources(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who administers the one credential and may use the other."""
-        return related(call, data, "target_credential", "admin_role", content_type="credential") and related(
-            call, data, "source_credential", "use_role", content_type="credential"
-        )
+        return self._may(call, data)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:
         """Who administers the one credential and may use the other, before and after."""
-        return (
-            self.may_add(call, data)
-            and roles.user_has(call, "credential", row.target_credential_id, "admin_role")
-            and roles.user_has(call, "credential", row.source_credential_id, "use_role")
+        return self._may(call, data, row)
+
+    def _may(self, call: Call, data: Mapping[str, Any], row: Any = None) -> bool:
+        return is_superuser(call) or all(
+            related(call, data, field, role, row, mandatory=True, content_type="credential")
+            for field, role in (("target_credential", "admin_role"), ("source_credential", "use_role"))
         )
 
     def may_delete(self, call: Call, row: Any) -> bool:
