@@ -252,6 +252,8 @@ class JobRun:
     # --- its end --------------------------------------------------------------------------------------------------
 
     def _began(self, pid: int) -> None:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
         processes.write_down(self._spec.folder / "executions", pid)
         with self._lock:
             self._pid = pid
@@ -276,8 +278,6 @@ class JobRun:
         What Ansible started is found by its descent, which is lost as soon as Ansible itself goes. So its process
         group is looked after last; of a job of another kind, that group is all there is.
         """
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
         self._left = processes.end(self._spec.key, self._spec.folder, self._spec.key)
         for number in (signal.SIGTERM, signal.SIGKILL):
             if _lives(self._pid):
