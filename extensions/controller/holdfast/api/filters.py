@@ -108,6 +108,22 @@ def _condition(registry: Registry, model: type[Any], key: str, text: str, parsed
     into.append(Condition(resolve(registry, model, path), lookup, text, negated))
 
 
+def one_condition(call: Call, resource: Resource, key: str, text: str) -> ColumnElement[bool]:
+    """The condition that one filter means, where nothing joins it to others: no ``or__``, no ``not__``."""
+    registry = call.controller.registry
+    parsed = Parsed([], [], [], [], {})
+    make = _Maker(call, resource.model)
+    if key == "search":
+        return make.search(resource, text)
+    if key.endswith("__search"):
+        _search(registry, resource.model, key.removesuffix("__search"), text, parsed)
+    else:
+        name, _, last = key.rpartition("__")
+        path, lookup = (name, last) if name and last in comparisons.LOOKUPS else (key, "exact")
+        parsed.together.append(Condition(resolve(registry, resource.model, path), lookup, text))
+    return and_(true(), *make.all(parsed))
+
+
 def _search(registry: Registry, model: type[Any], name: str, text: str, parsed: Parsed) -> None:
     if not name:
         raise Invalid("Query string field name not provided.")

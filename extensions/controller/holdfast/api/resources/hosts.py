@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from holdfast import inventory_data
+from holdfast.api import host_filter, views
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import ApiError, Invalid
 from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary, plain
@@ -175,6 +176,13 @@ def _job_events(_call: Call, row: Host) -> Select[Any]:
     return select(JobEvent).where(JobEvent.host_id == row.id)
 
 
+def _list(call: Call, resource: Resource) -> Reply:
+    """GET hosts, of which ``host_filter`` leaves only those that match."""
+    text = call.get("host_filter")
+    query = views.base_query(call, resource)
+    return views.list_rows(call, resource, query.where(host_filter.condition(call, resource, text)) if text else query)
+
+
 def _facts(_call: Call, row: Host) -> Reply:
     return Reply(body=row.ansible_facts)
 
@@ -259,6 +267,7 @@ def declare(registry: Registry) -> None:
             hooks=Hooks(validate=_validate, deleting=_deleting),
             unique=(("name", "inventory"),),
             named_url=("name", "inventory"),
+            list_view=_list,
             order_by=("name",),
         )
     )

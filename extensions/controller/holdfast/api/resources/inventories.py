@@ -14,8 +14,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from sqlalchemy import Select, case, func, select
 
 from holdfast import inventory_data
+from holdfast.api import host_filter
 from holdfast.api.call import Call, Reply
-from holdfast.api.errors import Conflict, Invalid, NotAllowed, NotFound
+from holdfast.api.errors import ApiError, Conflict, Invalid, NotAllowed, NotFound
 from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
 from holdfast.api.render import render
 from holdfast.api.resources import labels, variable_data
@@ -64,7 +65,7 @@ def count(call: Call, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     query = select(Host.inventory_id, func.count(Host.id), failed).group_by(Host.inventory_id)
     hosts = {one: (total, bad) for one, total, bad in call.session.execute(query.where(Host.inventory_id.in_(ids)))}
     query = select(Group.inventory_id, func.count(Group.id)).group_by(Group.inventory_id)
-    groups = dict(call.session.execute(query.where(Group.inventory_id.in_(ids))).tuples().all())
+    groups = dict(call.session.execute(query.where(Group.inventory_id.in_(ids))).all())
     return {
         one: {
             "has_active_failures": hosts.get(one, (0, 0))[1] > 0,
@@ -108,6 +109,15 @@ def _validate(call: Call, data: dict[str, Any], row: Inventory | None) -> None:
     now = {**kept, **data}
     if now.get("kind") == "smart" and not now.get("host_filter"):
         raise Invalid({"host_filter": ["Smart inventories must specify host_filter"]})
+    if data.get("host_filter"):
+        _check_filter(call, data["host_filter"])
+
+
+def _check_filter(call: Call, text: str) -> None:
+    try:
+        host_filter.checked(call, call.controller.registry.resources["hosts"], text)
+    except ApiError as error:
+        raise Invalid({"host_filter": [str(error)]}) from None
 
 
 def _deleting(call: Call, row: Inventory) -> Reply | None:
