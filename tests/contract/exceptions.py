@@ -19,6 +19,10 @@ EXCEPTIONS: Mapping[int, str] = {
 }
 
 PARTS: Mapping[int, tuple[str, ...]] = {
+    74: (".results[0].related", ".results[1].related", ".results[2].related"),
     310: (".status",),
+    322: tuple(f".results[{number}].{key}:" for number in range(3) for key in ("event", "event_display", "playbook")),
+    583: (".results[2].operation",),
+    588: (".results[0].related", ".results[1].related", ".results[2].related"),
 }
 """Beginnings of differences that do not count in a recording."""

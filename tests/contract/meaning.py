@@ -23,7 +23,7 @@ WORDS = frozenset(
     )
 )
 #: what is inside is another server's own
-OPAQUE = frozenset(("job_env", "event_data", "artifacts", "analytics_collectors", "zones", "changes"))
+OPAQUE = frozenset(("job_env", "event_data", "artifacts", "analytics_collectors", "zones", "links", "changes"))
 #: keys that hold null or a value depending on when one asks
 BY_THE_CLOCK = frozenset(
     (
@@ -185,6 +185,8 @@ def exactly(expected: Any, actual: Any, path: str = "") -> Iterator[str]:
                 yield from exactly(one, other, f"{path}.{key}")
     elif isinstance(expected, list) and isinstance(actual, list):
         yield from _lists(expected, actual, path)
+    elif isinstance(expected, str) and isinstance(actual, str) and "PATH" in expected:
+        return  # a path, taken out of the recording
     elif path.endswith("][1]") and ".choices[" in path and len(str(expected).split()) > 4:
         return  # a sentence about a choice: help, in all but name
     elif expected != actual or isinstance(expected, bool) != isinstance(actual, bool):

@@ -162,6 +162,8 @@ class Player:
         path = self._ids.path(recording["path"])
         result = Result(recording["number"], recording["name"], f"{recording['method']} {path}")
         body = self._ids.body(path, recording.get("body"))
+        if isinstance(body, dict) and "variables" in body:  # paths were taken out of the recordings
+            body["variables"] = json.loads(json.dumps(body["variables"]).replace(" PATH", f" {sys.executable}"))
         auth = "badpw" if recording["name"] == "e401_badpw" else recording.get("auth")
         try:
             answer = self._send(recording["method"], path, body, auth, recording.get("headers"))
@@ -185,7 +187,7 @@ class Player:
                     found = found[key]
             except (KeyError, IndexError, TypeError):
                 continue
-            ours = int(found.strip("/").split("/")[-1]) if isinstance(found, str) else found
+            ours = int(found.split("?")[0].strip("/").split("/")[-1]) if isinstance(found, str) else found
             if place[0] != "results" or kind in LISTED:
                 self._ids.learn(kind, number, ours)
 
@@ -228,7 +230,7 @@ def _headers(expected: Mapping[str, Any], answer: requests.Response) -> Iterator
     if (kind or "").split(";")[0] != (was or "").split(";")[0] and (was or answer.content):
         yield f"content-type: is {kind}, was {was}"
     allow, was = answer.headers.get("allow"), expected.get("allow")
-    if set((allow or "").split(", ")) != set((was or "").split(", ")):
+    if (set((allow or "").split(", ")) ^ set((was or "").split(", "))) - {"HEAD"}:
         yield f"allow: is {allow}, was {was}"
     location = answer.headers.get("location")
     if _place(location) != _place(expected.get("location")):

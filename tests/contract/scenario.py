@@ -73,9 +73,9 @@ CT_G = {
     "inputs": {
         "fields": [
             {"id": "tok", "label": "Token", "type": "string", "secret": True},
-            {"id": "region", "label": "Region", "type": "string"},
+            {"id": "url", "label": "URL", "type": "string"},
         ],
-        "required": ["tok", "region"],
+        "required": ["tok", "url"],
     },
     "injectors": {"env": {"TOK": "{{ tok }}"}},
 }
@@ -101,7 +101,7 @@ BEFORE: Mapping[int, tuple[Step | Until | Find, ...]] = {
     142: (
         _post(
             "credentials",
-            {"name": "Cust G", "organization": 2, "credential_type": 31, "inputs": {"tok": "t"}},
+            {"name": "Cust G", "organization": 2, "credential_type": 31, "inputs": {"tok": "t", "url": "http://x"}},
             "credentials",
             5,
         ),
@@ -132,6 +132,7 @@ BEFORE: Mapping[int, tuple[Step | Until | Find, ...]] = {
     214: (_post("job_templates/11/labels", {"id": 1}),),
     217: (_post("job_templates/11/credentials", {"id": 5}),),
     219: (_post("job_templates/11/notification_templates_success", {"id": 1}),),
+    251: (Until("/api/v2/jobs/3/", values=("running", "successful")),),
     259: (_launch(11, 4, extra_vars=GOOD),),
     268: (_launch(11, 5, extra_vars=GOOD),),
     282: (_launch(11, 6, extra_vars=GOOD),),
@@ -145,8 +146,9 @@ BEFORE: Mapping[int, tuple[Step | Until | Find, ...]] = {
         _launch(14, 17, **SLOW),
         Until("/api/v2/jobs/17/", values=("running",)),
         Until("/api/v2/jobs/17/job_events/?event=playbook_on_task_start", "count", (1, 2, 3)),
+        _done("jobs", 16),
     ),
-    362: (_done("jobs", 17), _done("jobs", 16)),
+    362: (_done("jobs", 17),),
     365: (_post("job_templates/13/credentials", {"id": 4}),),
     369: (_job_template("JT cb", 15, host_config_key="abc"),),
     376: (
@@ -178,7 +180,7 @@ BEFORE: Mapping[int, tuple[Step | Until | Find, ...]] = {
     625: (Step("DELETE", "/api/v2/inventories/2/"),),
     705: (
         _post("hosts", {"name": "x1", "inventory": 5, "variables": "ansible_connection: local"}, "hosts", 9),
-        _job_template("JT X", 25, inventory=5),
+        _job_template("JT X", 25, inventory=5, allow_simultaneous=True),
     ),
     713: (_node(27, "a", 18, unified_job_template=25), _node(27, "b", 19, unified_job_template=25)),
     715: (_post("workflow_job_template_nodes/18/success_nodes", {"id": 19}),),

@@ -33,7 +33,7 @@ def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
         if call.method not in SAFE:
             call.session.rollback()
         reply = _told(error)
-    if call.allow and not reply.content_type.startswith("text/html"):
+    if call.allow:
         reply.headers.setdefault("Allow", ", ".join(call.allow))
     return reply
 
@@ -111,6 +111,8 @@ def _route(call: Call, parts: Sequence[str]) -> Reply:
     if resource is None:
         _nothing_below(call, parts)
         raise NoPath()
+    if len(parts) <= 2 and not (resource.list_methods, resource.detail_methods)[len(parts) - 1]:
+        raise NoPath()
     if len(parts) == 1:
         return _list(call, resource)
     if len(parts) == 2:
@@ -124,9 +126,11 @@ def signed_in(call: Call) -> None:
         raise NotSignedIn()
 
 
-def _allow(call: Call, methods: Sequence[str], public: bool = False, any_format: bool = False) -> None:
+def _allow(
+    call: Call, methods: Sequence[str], public: bool = False, any_format: bool = False, head: bool = True
+) -> None:
     """Note the methods that a path has; raise NotAllowed for another one, NotFound for a format it has not."""
-    call.allow = _with_head(methods)
+    call.allow = _with_head(methods) if head else (*methods, "OPTIONS")
     if not public:
         signed_in(call)
     if call.method not in call.allow:
@@ -137,10 +141,13 @@ def _allow(call: Call, methods: Sequence[str], public: bool = False, any_format:
 
 
 def _page(call: Call, path: str, page: Page) -> Reply:
-    _allow(call, tuple(page.handlers), page.public, page.any_format)
+    _allow(call, tuple(page.handlers), page.public, page.any_format, page.head)
     if call.method == "OPTIONS":
         return Reply(body=options.of_page(call, path, page))
-    return page.handlers["GET" if call.method == "HEAD" else call.method](call)
+    reply = page.handlers["GET" if call.method == "HEAD" else call.method](call)
+    if reply.content_type.startswith("text/html"):
+        call.allow = ()
+    return reply
 
 
 def _list(call: Call, resource: Resource) -> Reply:

@@ -24,7 +24,7 @@ _TEMPLATE = (
     _AUTHORS
     + _NOTIFY
     + "credentials execution_environment instance_groups labels organization "
-    + "current_job=current_job:UnifiedJob last_job=last_job:UnifiedJob next_schedule! "
+    + "current_job=current_job:UnifiedJob last_job=last_job:UnifiedJob next_schedule=next_schedule:Schedule "
     + "schedules<Schedule.unified_job_template unifiedjob_unified_jobs<UnifiedJob.unified_job_template "
     + "workflowjobnodes<WorkflowJobNode.unified_job_template "
     + "workflowjobtemplatenodes<WorkflowJobTemplateNode.unified_job_template "
@@ -47,6 +47,7 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         model: tuple(words.split())
         for model, words in {
             "ActivityStream": "actor",
+            "AdHocCommand": _JOB_KIND + "inventory credential! hosts! ad_hoc_command_events!",
             "Application": "organization user<Token.application",
             "Credential": _AUTHORS
             + "credential_type organization ad_hoc_commands! executionenvironments<ExecutionEnvironment.credential "
@@ -77,17 +78,22 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "workflow_job_template_node_instance_groups<WorkflowJobTemplateNode.instance_groups",
             "Inventory": _AUTHORS
             + "organization hosts groups instance_groups labels ad_hoc_commands! constructed_inventory_memberships! "
-            "destination_inventories! input_inventories! inventory_sources! inventory_updates! joblaunchconfigs! "
+            "destination_inventories! input_inventories inventory_sources! inventory_updates! joblaunchconfigs! "
             "schedules! jobs<Job.inventory jobtemplates<JobTemplate.inventory "
             "workflowjobnodes<WorkflowJobNode.inventory workflowjobs<WorkflowJob.inventory "
             "workflowjobtemplatenodes<WorkflowJobTemplateNode.inventory "
             "workflowjobtemplates<WorkflowJobTemplate.inventory",
+            "InventorySource": _TEMPLATE_KIND + "inventory credential! source_project! hosts! groups! "
+            "inventory_updates<InventoryUpdate.unified_job_template",
+            "InventoryUpdate": _JOB_KIND
+            + "inventory inventory_source=unified_job_template:InventorySource inventory_update_events! "
+            "source_project_update!",
             "Job": _JOB_KIND
             + "inventory project hosts%JobHostSummary.job_id.host_id job_events! job_host_summaries<JobHostSummary.job "
             "job_template=unified_job_template:JobTemplate project_update=project_update:ProjectUpdate "
-            "webhook_credential!",
+            "webhook_credential=webhook_credential:Credential",
             "JobEvent": "job=job:Job host=host:Host",
-            "JobHostSummary": "job host constructed_host!",
+            "JobHostSummary": "job host constructed_host=constructed_host:Host",
             "JobTemplate": _TEMPLATE_KIND
             + "inventory project webhook_credential jobs<Job.unified_job_template slice_workflow_jobs!",
             "Label": _AUTHORS
@@ -95,7 +101,8 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unifiedjob_labels<UnifiedJob.labels unifiedjobtemplate_labels<UnifiedJobTemplate.labels "
             "workflowjobnode_labels<WorkflowJobNode.labels "
             "workflowjobtemplatenode_labels<WorkflowJobTemplateNode.labels",
-            "NotificationTemplate": _AUTHORS + "organization notifications! "
+            "Notification": "notification_template unifiedjob_notifications!",
+            "NotificationTemplate": _AUTHORS + "organization notifications<Notification.notification_template "
             "organization_notification_templates_for_approvals<Organization.notification_templates_approvals "
             "organization_notification_templates_for_errors<Organization.notification_templates_error "
             "organization_notification_templates_for_started<Organization.notification_templates_started "
@@ -119,16 +126,18 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "ProjectUpdate": _JOB_KIND + "credential project project_update_events! scm_inventory_updates!",
             "Role": "members%RoleUser.role_id.user_id teams%RoleTeam.role_id.team_id ancestors! children! parents!",
             "Schedule": _AUTHORS
-            + "unified_job_template credentials! execution_environment! instance_groups! inventory! labels!",
-            "SystemJobTemplate": _TEMPLATE_KIND + "jobs!",
+            + "unified_job_template credentials execution_environment instance_groups inventory labels",
+            "SystemJob": _JOB_KIND + "system_job_template=unified_job_template:SystemJobTemplate system_job_events!",
+            "SystemJobTemplate": _TEMPLATE_KIND + "jobs<SystemJob.unified_job_template",
             "Team": _AUTHORS + "organization has_roles! resource! role_assignments!",
             "Token": "application user id_token! refresh_token! source_refresh_token!",
             "UnifiedJob": _JOB + "job~Job project_update~ProjectUpdate workflow_job~WorkflowJob "
-            "workflow_approval~WorkflowApproval ad_hoc_command! inventory_update! system_job!",
+            "workflow_approval~WorkflowApproval ad_hoc_command~AdHocCommand inventory_update~InventoryUpdate "
+            "system_job~SystemJob",
             "UnifiedJobTemplate": _TEMPLATE
             + "job_template~JobTemplate project~Project workflow_job_template~WorkflowJobTemplate "
             "workflow_approval_template~WorkflowApprovalTemplate system_job_template~SystemJobTemplate "
-            "inventory_source!",
+            "inventory_source~InventorySource",
             "User": "activity_stream<ActivityStream.actor main_oauth2accesstoken<Token.user "
             "roles%RoleUser.user_id.role_id enterprise_auth! has_roles! main_oauth2application! "
             "oauth2_provider_grant! oauth2_provider_idtoken! oauth2_provider_refreshtoken! profile! resource! "
@@ -136,7 +145,8 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "WorkflowApproval": _JOB_KIND
             + "approved_or_denied_by workflow_approval_template=unified_job_template:WorkflowApprovalTemplate",
             "WorkflowApprovalTemplate": _TEMPLATE_KIND + "approvals<WorkflowApproval.unified_job_template",
-            "WorkflowJob": _JOB_KIND + "inventory instance_groups job_template! webhook_credential! "
+            "WorkflowJob": _JOB_KIND
+            + "inventory instance_groups job_template! webhook_credential=webhook_credential:Credential "
             "workflow_job_nodes<WorkflowJobNode.workflow_job "
             "workflow_job_template=unified_job_template:WorkflowJobTemplate",
             "WorkflowJobNode": _NODE + "job workflow_job workflowjobnodes_always<WorkflowJobNode.always_nodes "

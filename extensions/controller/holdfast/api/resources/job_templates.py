@@ -68,8 +68,8 @@ def _flags(*names: str) -> tuple[Field, ...]:
 FIELDS: tuple[Field, ...] = (
     *NAMED,
     Field("job_type", "choice", choices=JOB_TYPES, default="run", blank=False),
-    Field("inventory", "id", to="inventories", null=True, default=None),
-    Field("project", "id", to="projects", null=True, default=None),
+    Field("inventory", "id", to="inventories", null=True),
+    Field("project", "id", to="projects", null=True),
     Field("playbook", max_length=1024, default=""),
     Field("scm_branch", max_length=1024, default=""),
     _integer("forks", 0),
@@ -87,7 +87,7 @@ FIELDS: tuple[Field, ...] = (
     read_only("last_job_failed", "boolean"),
     read_only("next_job_run", "datetime"),
     read_only("status", "choice", choices=TEMPLATE_STATUSES),
-    Field("execution_environment", "id", to="execution_environments", null=True, default=None),
+    Field("execution_environment", "id", to="execution_environments", null=True),
     Field("host_config_key", max_length=1024, default=""),
     *_flags(
         "ask_scm_branch_on_launch",
@@ -113,8 +113,8 @@ FIELDS: tuple[Field, ...] = (
     ),
     read_only("custom_virtualenv"),
     _integer("job_slice_count", 1),
-    Field("webhook_service", "choice", choices=WEBHOOK_SERVICES, default=""),
-    Field("webhook_credential", "id", to="credentials", null=True, default=None),
+    Field("webhook_service", "choice", choices=WEBHOOK_SERVICES),
+    Field("webhook_credential", "id", to="credentials", null=True),
     *_flags("prevent_instance_group_fallback"),
 )
 
@@ -302,7 +302,6 @@ def declare(registry: Registry) -> None:
                 Summary("execution_environment"),
                 Summary("project"),
                 *LAST_AND_CURRENT,
-                Summary("next_schedule"),
                 Summary("webhook_credential"),
                 *AUTHORS_SUMMARY,
                 access.object_roles_summary("job_template"),
@@ -337,6 +336,7 @@ def declare(registry: Registry) -> None:
             access=policies.JobTemplates(),
             hooks=Hooks(validate=_validate, deleting=_deleting, copied=_copied),
             named_url=("name", "organization"),
+            order_by=("name",),
             object_roles=True,
             copy=("labels", "instance_groups", "credentials"),
         )
