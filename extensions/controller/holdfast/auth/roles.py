@@ -169,7 +169,8 @@ def holdings(call: Call, user: User | None = None) -> Holdings:
 
 def changed(call: Call) -> None:
     """Roles have been given or taken within this request: what was read of them before is read again."""
-    call.cache.pop("holdings", None)
+    for name in ("holdings", "memberships", "superusers"):
+        call.cache.pop(name, None)
 
 
 def has_all(call: Call, field: str, user: User | None = None) -> bool:
@@ -185,8 +186,17 @@ def has(call: Call, content_type: str, row: Any, field: str, user: User | None =
 
 def user_has(call: Call, content_type: str, object_id: int | None, field: str) -> bool:
     """As ``has``, of the object with this id; False where there is none."""
-    row = call.session.get(MODELS[content_type], object_id) if object_id is not None else None
+    row = target(call, content_type, object_id)
     return row is not None and has(call, content_type, row, field)
+
+
+def target(call: Call, content_type: str, object_id: int | None) -> Any:
+    """The object of a type that has roles, None where there is none; read once for each request."""
+    kept: dict[tuple[str, int | None], Any] = call.cache.setdefault("targets", {})
+    key = (content_type, object_id)
+    if key not in kept and content_type in MODELS and object_id is not None:
+        kept[key] = call.session.get(MODELS[content_type], object_id)
+    return kept.get(key)
 
 
 def visible(call: Call, content_type: str, field: str, column: Any = None) -> ColumnElement[bool] | None:

@@ -17,8 +17,8 @@ from sqlalchemy import select, tuple_
 
 from holdfast.api.call import Call
 from holdfast.auth import roles
-from holdfast.auth.policies.granting import may_give
-from holdfast.db.models import Organization, Role, RoleTeam, RoleUser, Team, User
+from holdfast.auth.policies.granting import may_give, memberships
+from holdfast.db.models import Role, RoleTeam, RoleUser, Team, User
 from holdfast.seeds.roles import OBJECT_ROLES, SINGLETONS, SYSTEM_ADMINISTRATOR, sources
 
 
@@ -87,7 +87,8 @@ class AccessEntries:
             held = further - seen
 
     def of(self, users: Sequence[User]) -> list[dict[str, list[dict[str, Any]]]]:
-        """``direct_access`` and ``indirect_access`` of each user."""
+        """``direct_access`` and ``indirect_access`` of each user, all of whom the requesting user sees."""
+        memberships(self._call, users)
         held: dict[int, list[int]] = {}
         query = select(RoleUser.user_id, RoleUser.role_id).where(
             RoleUser.user_id.in_([user.id for user in users]), RoleUser.role_id.in_(self.role_ids)
@@ -115,11 +116,11 @@ class AccessEntries:
         return {"direct_access": direct, "indirect_access": indirect}
 
     def _by_role(self, user: User, role: Role, fields: Sequence[str]) -> dict[str, Any]:
-        shown = {**self._summary(role), "user_capabilities": {"unattach": may_give(self._call, role, user)}}
+        shown = {**self._summary(role), "user_capabilities": {"unattach": may_give(self._call, role, user, seen=True)}}
         return {"role": shown, "descendant_roles": list(fields)}
 
     def _by_team(self, one: _ByTeam) -> dict[str, Any]:
-        organization = self._call.session.get(Organization, one.team.organization_id)
+        organization = roles.target(self._call, "organization", one.team.organization_id)
         shown = {
             **self._summary(one.role),
             "team_id": one.team.id,
@@ -147,7 +148,7 @@ class AccessEntries:
         shown: dict[str, Any] = {"id": role.id, "name": said.name, "description": said.description}
         kind = role.content_type or ""
         registry = self._call.controller.registry
-        target = self._call.session.get(roles.MODELS[kind], role.object_id) if kind in roles.MODELS else None
+        target = roles.target(self._call, kind, role.object_id)
         if target is not None and registry.knows_type(kind):
             shown["resource_name"] = target.name
             shown["resource_type"] = kind

@@ -13,7 +13,7 @@ from holdfast.api import activity
 from holdfast.api.call import Call
 from holdfast.api.errors import Invalid
 from holdfast.auth import roles
-from holdfast.db.models import Credential, Role, RoleTeam, Team, User
+from holdfast.db.models import Role, RoleTeam, Team, User
 
 OTHER_ORGANIZATION = "You cannot grant credential access to a user not in the credentials' organization"
 PRIVATE = "You cannot grant private credential access to another user"
@@ -30,7 +30,7 @@ def check_user(call: Call, role: Role | None, user: User | None, on: bool) -> No
     """Raise Invalid for a credential's role that this user cannot have, whoever asks."""
     if role is None or user is None or role.content_type != "credential":
         return
-    credential = call.session.get(Credential, role.object_id)
+    credential = roles.target(call, "credential", role.object_id)
     organization = credential.organization if credential is not None else None
     if organization is None:
         if call.user is None or not call.user.is_superuser:
@@ -48,7 +48,7 @@ def check_team(call: Call, role: Role | None, team: Team | None, on: bool) -> No
     if role.content_type is None:
         raise Invalid({"msg": SYSTEM})
     if role.content_type == "credential":
-        credential = call.session.get(Credential, role.object_id)
+        credential = roles.target(call, "credential", role.object_id)
         if credential is None or credential.organization_id != team.organization_id:
             raise Invalid({"msg": OTHER_TEAM})
     if on and role.content_type == "team" and _leads_to(call, role.object_id, team.id):

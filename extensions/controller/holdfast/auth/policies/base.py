@@ -30,8 +30,11 @@ def sees_all(call: Call) -> bool:
 
 
 def setting(call: Call, key: str) -> Any:
-    """A setting that decides who may do what."""
-    return setting_values.value(call.session, key)
+    """A setting that decides who may do what; looked up once for each request."""
+    kept: dict[str, Any] = call.cache.setdefault("settings", {})
+    if key not in kept:
+        kept[key] = setting_values.value(call.session, key)
+    return kept[key]
 
 
 def related(

@@ -25,6 +25,25 @@ def manages_people(call: Call) -> bool:
     return is_superuser(call) or bool(setting(call, "MANAGE_ORGANIZATION_AUTH"))
 
 
+def memberships(call: Call, users: Sequence[User]) -> Mapping[int, frozenset[int]]:
+    """The organizations that users belong to, by user; one query for all of whom it is not known yet.
+
+    Only users hold the roles that make somebody a member, so teams need not be looked at.
+    """
+    kept: dict[int, frozenset[int]] = call.cache.setdefault("memberships", {})
+    missing = [user.id for user in users if user.id not in kept]
+    if missing:
+        found: dict[int, set[int]] = {user_id: set() for user_id in missing}
+        query = select(RoleUser.user_id, RoleUser.object_id).join(Role, Role.id == RoleUser.role_id)
+        belongs = Role.role_field.in_(("member_role", "admin_role"))
+        for user_id, organization in call.session.execute(
+            query.where(RoleUser.user_id.in_(missing), Role.content_type == "organization", belongs)
+        ):
+            found[user_id].add(organization)
+        kept.update({user_id: frozenset(organizations) for user_id, organizations in found.items()})
+    return kept
+
+
 def administers(call: Call, user: User, orphans: bool = False) -> bool:
     """Whether the requesting user has power over another: by administering every organization they belong to.
 
@@ -35,7 +54,7 @@ def administers(call: Call, user: User, orphans: bool = False) -> bool:
         return True
     if user.is_superuser or user.is_system_auditor:
         return False
-    theirs = roles.holdings(call, user).ids("organization", "member_role")[0]
+    theirs = memberships(call, [user])[user.id]
     if not theirs:
         return orphans and _holds_no_more(call, user)
     return theirs <= roles.organizations(call, "admin_role")
@@ -56,11 +75,11 @@ def _holds_no_more(call: Call, user: User) -> bool:
     )
 
 
-def may_give(call: Call, role: Role, holder: User | Team, new: bool = False) -> bool:
-    """Whether the user may give this role to, or take it from, a user or team (``new``: that they just made)."""
+def may_give(call: Call, role: Role, holder: User | Team, seen: bool = False) -> bool:
+    """Whether the user may give this role to, or take it from, a user or team (``seen``: that they surely see)."""
     if is_superuser(call):
         return True
-    if role.content_type is None or not (new or reads(call, holder)):
+    if role.content_type is None or not (seen or reads(call, holder)):
         return False
     membership = role.role_field in ("admin_role", "member_role")
     if role.content_type == "organization" and membership:

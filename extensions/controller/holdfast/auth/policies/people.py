@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, false, func, or_, select
@@ -41,7 +41,7 @@ class Organizations(Policy):
         """Members are a matter of roles; instance groups and notifications need rights on those too."""
         if isinstance(child, User):
             role = roles.find(call.session, "organization", row.id, granting.MEMBERSHIPS[relation])
-            return granting.may_give(call, role, child, new=not data.get("id"))
+            return granting.may_give(call, role, child, seen=not data.get("id"))
         if isinstance(child, NotificationTemplate):
             return is_superuser(call) or attaches_notification(call, child, "organization", row, _NOTIFIED)
         if relation == "instance_groups":
@@ -104,10 +104,21 @@ class Users(Policy):
         """Nobody deletes themselves or the last superuser, and only superusers whoever belongs to no organization."""
         if call.user is None:
             return False
-        last = row.is_superuser and call.session.scalar(select(func.count()).where(User.is_superuser.is_(True))) == 1
-        if row.id == call.user.id or last:
+        if row.id == call.user.id or (row.is_superuser and self._superusers(call) == 1):
             raise Forbidden("Cannot delete user.")
         return is_superuser(call) or (granting.manages_people(call) and granting.administers(call, row))
+
+    def _superusers(self, call: Call) -> int:
+        count = call.cache.get("superusers")
+        if count is None:
+            query = select(func.count()).select_from(User).where(User.is_superuser.is_(True))
+            count = call.cache["superusers"] = call.session.scalar(query)
+        return int(count)
+
+    def capabilities(self, call: Call, rows: Sequence[Any]) -> Mapping[int, Mapping[str, bool]]:
+        """As for others, but what organizations they belong to is looked up for all at once."""
+        granting.memberships(call, rows)
+        return super().capabilities(call, rows)
 
     def may_attach(self, call: Call, row: Any, relation: str, child: Any, data: Mapping[str, Any]) -> bool:
         """Nothing but roles belongs to a user."""
@@ -149,7 +160,7 @@ class Teams(Policy):
             return granting.may_give(call, child, row)
         if isinstance(child, User):
             role = roles.find(call.session, "team", row.id, "member_role")
-            return granting.may_give(call, role, child, new=not data.get("id"))
+            return granting.may_give(call, role, child, seen=not data.get("id"))
         return super().may_attach(call, row, relation, child, data)
 
     def may_detach(self, call: Call, row: Any, relation: str, child: Any, data: Mapping[str, Any]) -> bool:
