@@ -171,9 +171,9 @@ def _rows(call: Call, resource: Resource) -> Reply:
 def _detail(call: Call, resource: Resource, key: str) -> Reply:
     _named(call, resource, key)
     _allow(call, resource.detail_methods)
-    row = _load(call, resource, key)
     if call.method == "OPTIONS":
-        return Reply(body=options.of_detail(call, resource, row))
+        return Reply(body=options.of_detail(call, resource, _load_if_any(call, resource, key)))
+    row = _load(call, resource, key)
     if call.method in ("PUT", "PATCH"):
         return views.update(call, resource, row)
     if call.method == "DELETE":
@@ -186,7 +186,10 @@ def _below(call: Call, resource: Resource, key: str, name: str) -> Reply:
     _named(call, resource, key)
     if action is not None:
         _allow(call, tuple(action.handlers), action.public, action.any_format)
-        return _action(call, resource, _load(call, resource, key), name, action)
+        if call.method == "OPTIONS":
+            row = (_load if action.options is not None else _load_if_any)(call, resource, key)
+            return Reply(body=options.of_action(call, resource, row, name, action))
+        return _action(call, _load(call, resource, key), action)
     if sub is None:
         raise NoPath()
     _allow(call, sublists.methods(sub))
@@ -214,7 +217,15 @@ def _load(call: Call, resource: Resource, key: str) -> Any:
         raise
 
 
-def _action(call: Call, resource: Resource, row: Any, name: str, action: Action) -> Reply:
-    if call.method == "OPTIONS":
-        return Reply(body=options.of_action(call, resource, row, name, action))
+def _load_if_any(call: Call, resource: Resource, key: str) -> Any:
+    """The object of a path, None when there is none: ``awx`` learns from the OPTIONS of number 1 what objects take."""
+    try:
+        return _load(call, resource, key)
+    except NotFound:
+        if not pages.is_id(key):
+            raise
+        return None
+
+
+def _action(call: Call, row: Any, action: Action) -> Reply:
     return action.handlers["GET" if call.method == "HEAD" else call.method](call, row)

@@ -296,7 +296,7 @@ class Page:
 
     ``options`` makes the ``actions`` of OPTIONS where ``fields`` (those of a POST) do not say it all. ``below`` are the
     methods of the paths right below it: one of these that there is not is not found as an object is not. ``listed``:
-    it is a list, with pages.
+    it is a list, with pages. ``head``: HEAD is answered too.
     """
 
     handlers: Mapping[str, Handler]
@@ -308,6 +308,7 @@ class Page:
     any_format: bool = False
     listed: bool = False
     below: tuple[str, ...] = ()
+    head: bool = True
 
 
 class Registry:

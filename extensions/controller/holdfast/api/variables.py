@@ -17,6 +17,8 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MOST_VALUES = 500_000
 """More values than this are refused: a few lines of YAML can stand for more than any memory holds."""
 DEEPEST = 100
+MOST_TOLD = 20_000
+"""Of a longer text it is not told which line is wrong: that takes long."""
 
 
 def parse(text: Any) -> dict[str, Any]:
@@ -31,7 +33,8 @@ def parse(text: Any) -> dict[str, Any]:
         json_error = error
     try:
         found = _object(_of_yaml(text))
-    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as yaml_error:
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        yaml_error = _told(text, error)
         raise ValueError(f"Cannot parse as JSON (error: {json_error}) or YAML (error: {yaml_error}).") from None
     try:
         _count(found)
@@ -66,6 +69,17 @@ def _object(value: Any) -> dict[str, Any]:
 def _of_yaml(text: Any) -> Any:
     found = yaml.load(text, Loader=_Loader)
     return {} if found is None else found
+
+
+def _told(text: Any, error: Exception) -> Exception:
+    """The error as AWX words it: its parser is the slower one, which shows the line that is wrong."""
+    if isinstance(text, str) and not (isinstance(error, yaml.YAMLError) and len(text) <= MOST_TOLD):
+        return error
+    try:
+        yaml.load(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError) as other:
+        return other
+    return error
 
 
 def _count(value: Any, depth: int = 0, before: int = 0) -> int:

@@ -46,6 +46,11 @@ MODULES = (
     "schedules",
     "notification_templates",
     "bulk",
+    "bulk_hosts",
+    "workflow_job_templates",
+    "workflow_nodes",
+    "workflow_jobs",
+    "workflow_approvals",
     "later",
 )
 """The modules of this package that declare something, in the order in which it is declared."""

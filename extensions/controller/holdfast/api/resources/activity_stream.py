@@ -94,6 +94,7 @@ def _summary(kind: str, target: Any, summaries: Mapping[int, Any]) -> dict[str, 
     if isinstance(target, Role):
         return {"id": target.id, "role_field": target.role_field}
     found = dict(summaries.get(id(target)) or {"id": target.id})
+    found.pop("type", None)
     if kind in _MORE:
         found[_MORE[kind]] = getattr(target, _MORE[kind])
     return found

@@ -14,6 +14,7 @@ from holdfast import setting_values
 from holdfast.api import writes
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Invalid
+from holdfast.api.options import field_sent
 from holdfast.api.registry import Field, Page, Registry, is_superuser
 from holdfast.api.render import render_one
 from holdfast.auth import roles
@@ -42,34 +43,85 @@ LABELS = {
     "execution_environment": "Execution Environments",
 }
 
-_LISTS = tuple(Field(name, "list_of_ids", to=name) for name in ("credentials", "labels", "instance_groups"))
-NODE_FIELDS: tuple[Field, ...] = (
-    Field("unified_job_template", "integer", required=True, min_value=1),
-    Field("identifier", max_length=512),
-    Field("extra_data", "json"),
-    Field("inventory", "id", to="inventories"),
-    Field("execution_environment", "id", to="execution_environments"),
-    Field("scm_branch", null=True),
-    Field("job_type", "choice", choices=JOB_TYPES, null=True),
-    Field("job_tags", null=True),
-    Field("skip_tags", null=True),
-    Field("limit", null=True),
-    Field("diff_mode", "boolean", null=True),
-    Field("verbosity", "choice", choices=VERBOSITIES, null=True, blank=False),
-    Field("forks", "integer", null=True, min_value=0),
-    Field("job_slice_count", "integer", null=True, min_value=0),
-    Field("timeout", "integer", null=True),
-    Field("all_parents_must_converge", "boolean"),
-    *_LISTS,
+_ID = {"type": "integer", "required": True, "hidden": False, "read_only": False, "min_value": 1}
+_LISTS = tuple(
+    Field(name, "list_of_ids", to=name, filterable=False, post={"type": "list", "child": _ID})
+    for name in ("credentials", "labels", "instance_groups")
 )
+_NO_CHOICE = (None, "---------")
+
+
+def _prompt(name: str, type_: str = "string", **more: Any) -> Field:
+    return Field(name, type_, null=True, default=None, filterable=False, **more)
+
+
+NODE_FIELDS: tuple[Field, ...] = (
+    Field("unified_job_template", "integer", required=True, min_value=1, post={"type": "id"}),
+    Field("identifier", max_length=512),
+    Field("extra_data", "json", default=dict),
+    Field("inventory", "id", to="inventories", post={"min_value": 1}),
+    Field("execution_environment", "id", to="execution_environments", post={"min_value": 1}),
+    _prompt("scm_branch"),
+    _prompt(
+        "job_type", "choice", choices=JOB_TYPES, post={"choices": [list(_NO_CHOICE), ["", _NO_CHOICE[1]], *JOB_TYPES]}
+    ),
+    _prompt("job_tags"),
+    _prompt("skip_tags"),
+    _prompt("limit"),
+    _prompt("diff_mode", "boolean"),
+    _prompt(
+        "verbosity", "choice", choices=VERBOSITIES, blank=False, post={"choices": [list(_NO_CHOICE), *VERBOSITIES]}
+    ),
+    _prompt("forks", "integer", min_value=0),
+    _prompt("job_slice_count", "integer", min_value=0),
+    _prompt("timeout", "integer"),
+    Field("all_parents_must_converge", "boolean", default=False),
+    *_LISTS,
+)  # fmt: skip
+_SHOWN_OF_NODES: tuple[Field, ...] = (
+    Field("id", "integer", label="ID", read_only=True),
+    Field("type", "choice", read_only=True),
+    *(Field(name, type_, read_only=True, filterable=False) for name, type_ in (
+        ("url", "string"), ("related", "object"), ("summary_fields", "object"), ("success_nodes", "field"),
+        ("failure_nodes", "field"), ("always_nodes", "field"),
+    )),
+    *(Field(name, "datetime", read_only=True) for name in ("created", "modified")),
+    Field("job", "id"),
+    Field("workflow_job", "id"),
+    Field("do_not_run", "boolean", default=False),
+)  # fmt: skip
+"""What OPTIONS has of nodes beside what can be said of one here."""
+
+
+def _children() -> dict[str, Any]:
+    """The fields of a node, for OPTIONS."""
+    found = {one.name: {**field_sent(one), "read_only": one.read_only} for one in (*NODE_FIELDS, *_SHOWN_OF_NODES)}
+    found["type"].pop("filterable")
+    return found
+
+
+_NODE = {
+    "type": "nested object",
+    "required": True,
+    "hidden": False,
+    "read_only": False,
+    "children": _children(),
+    "write_only": True,
+}
+_JOBS = {"max_length": 100000, "child": _NODE}
 FIELDS: tuple[Field, ...] = (
-    Field("name", max_length=512, default=NAME),
-    Field("jobs", "field", required=True),
-    Field("description", blank=False),
-    Field("extra_vars", "json"),
-    Field("organization", "id", to="organizations", null=True),
-    Field("inventory", "id", to="inventories"),
-    *(Field(name, blank=False) for name in ("limit", "scm_branch", "skip_tags", "job_tags")),
+    Field("name", max_length=512, default=NAME, write_only=True),
+    Field(
+        "jobs", "field", required=True, write_only=True, filterable=False, post={"max_length": 100000, "child": _NODE}
+    ),
+    Field("description", blank=False, write_only=True),
+    Field("extra_vars", "json", write_only=True),
+    Field("organization", "id", to="organizations", null=True, default=None, write_only=True),
+    Field("inventory", "id", to="inventories", write_only=True),
+    *(
+        Field(name, blank=False, write_only=True, filterable=False)
+        for name in ("limit", "scm_branch", "skip_tags", "job_tags")
+    ),
 )
 _REFERENCES = ("inventory", "execution_environment")
 _MANY = ("credentials", "labels", "instance_groups")
@@ -264,5 +316,6 @@ def _node(call: Call, job: WorkflowJob, given: Mapping[str, Any], template: Unif
 
 def declare(registry: Registry) -> None:
     """Add the pages."""
-    registry.page("bulk", Page({"GET": _index}, title="Bulk"))
-    registry.page("bulk/job_launch", Page({"GET": _about, "POST": _launch}, title="Bulk Job Launch", fields=FIELDS))
+    registry.page("bulk", Page({"GET": _index}, title="Bulk", head=False))
+    launch = Page({"GET": _about, "POST": _launch}, title="Bulk Job Launch", fields=FIELDS, head=False)
+    registry.page("bulk/job_launch", launch)

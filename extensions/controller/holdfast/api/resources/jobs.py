@@ -109,6 +109,7 @@ def declare(registry: Registry) -> None:
             type="job",
             model=Job,
             title="Job",
+            types={"job": "Playbook Run"},
             fields=FIELDS,
             related=(
                 *AUTHORS,

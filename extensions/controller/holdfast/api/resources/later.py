@@ -8,6 +8,7 @@ They are declared in full, so that clients find the lists and their fields; what
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -15,7 +16,7 @@ from sqlalchemy import Select, select
 
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
-from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
+from holdfast.api.registry import UNSET, Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION, NAME, STAMPS, below, link_to
 from holdfast.api.resources.job_parts import (
     ALL_STATUSES,
@@ -81,23 +82,23 @@ def _refuse(why: str) -> Callable[[Call, dict[str, Any], Any], NoReturn]:
 
 def _fixed(name: str, type_: str, value: Any, **more: Any) -> Field:
     """A field of AWX's that nothing here has: it always holds the same."""
-    return Field(name, type_, default=value, value=lambda _call, _row: value, filterable=False, **more)
+    return Field(name, type_, default=value, value=lambda _call, _row: value, **more)
 
 
 # --- ad hoc commands --------------------------------------------------------------------------------------------------
 
 _COMMAND_FIELDS: tuple[Field, ...] = (
     *(one for one in JOB_FIELDS if one.name not in ("description", "unified_job_template", "execution_environment")),
-    Field("execution_environment", "id", to="execution_environments", null=True, default=None),
+    Field("execution_environment", "id", to="execution_environments", null=True),
     Field("job_type", "choice", choices=JOB_TYPES, default="run", blank=False),
-    Field("inventory", "id", to="inventories", null=True, default=None),
+    Field("inventory", "id", to="inventories", null=True),
     Field("limit", default=""),
-    Field("credential", "id", null=True, default=None, value=lambda _call, _row: None, filterable=False),
-    Field("module_name", "choice", choices=tuple((name, name) for name in MODULES), default="command"),
+    Field("credential", "id", null=True, value=lambda _call, _row: None),
+    Field("module_name", "choice", choices=tuple((name, name) for name in MODULES), default="command", blank=False),
     Field("module_args", default=""),
     _fixed("forks", "integer", 0, min_value=0, max_value=MAX_INTEGER),
     Field(
-        "verbosity", "choice", choices=VERBOSITY.choices, default=0, value=lambda _call, _row: 0, filterable=False
+        "verbosity", "choice", choices=VERBOSITY.choices, default=0, value=lambda _call, _row: 0
     ),
     Field("extra_vars", default=""),
     _fixed("become_enabled", "boolean", False),
@@ -130,14 +131,7 @@ def _ad_hoc_commands() -> Resource:
 # --- housekeeping -----------------------------------------------------------------------------------------------------
 
 
-def _housekeeping(row_of: Callable[[Any], Any]) -> Field:
-    return read_only(
-        "job_type",
-        "choice",
-        choices=HOUSEKEEPING,
-        value=lambda _call, row: getattr(row_of(row), "system_job_type", None),
-        filterable=False,
-    )
+_JOB_TYPE = read_only("job_type", "choice", choices=HOUSEKEEPING, column="system_job_type")
 
 
 def _may_run(call: Call) -> None:
@@ -174,7 +168,7 @@ def _system_job_templates() -> Resource:
             read_only("next_job_run", "datetime"),
             read_only("status", "choice", choices=ALL_STATUSES),
             read_only("execution_environment", "id", to="execution_environments"),
-            _housekeeping(lambda row: row),
+            _JOB_TYPE,
         ),
         related=(
             *TEMPLATE_LINKS,
@@ -200,7 +194,7 @@ def _system_job() -> Resource:
         model=SystemJob,
         title="System Job",
         types={"system_job": "Management Job"},
-        fields=(*JOB_FIELDS, _housekeeping(lambda row: row.unified_job_template), read_only("extra_vars")),
+        fields=(*JOB_FIELDS, read_only("job_type", "choice", choices=HOUSEKEEPING), read_only("extra_vars")),
         related=JOB_LINKS,
         summary=JOB_SUMMARY,
         summarize=summarize_jobs,
@@ -217,13 +211,13 @@ _SOURCE_FIELDS: tuple[Field, ...] = (
     _fixed("source_path", "string", ""),
     _fixed("source_vars", "string", ""),
     _fixed("scm_branch", "string", ""),
-    Field("credential", "integer", default=None, null=True, value=lambda _call, _row: None, filterable=False),
+    Field("credential", "integer", null=True, min_value=1, value=lambda _call, _row: None, filterable=False),
     _fixed("enabled_var", "string", ""),
     _fixed("enabled_value", "string", ""),
     _fixed("host_filter", "string", ""),
     _fixed("overwrite", "boolean", False),
     _fixed("overwrite_vars", "boolean", False),
-    read_only("custom_virtualenv", value=lambda _call, _row: None, filterable=False),
+    read_only("custom_virtualenv", value=lambda _call, _row: None),
     Field("timeout", "integer", default=0, min_value=-MAX_INTEGER - 1, max_value=MAX_INTEGER),
     Field(
         "verbosity",
@@ -231,7 +225,6 @@ _SOURCE_FIELDS: tuple[Field, ...] = (
         choices=SOURCE_VERBOSITIES,
         default=1,
         value=lambda _call, _row: 1,
-        filterable=False,
     ),
     Field("limit", default=""),
 )
@@ -256,11 +249,11 @@ def _inventory_sources() -> Resource:
             read_only("last_job_failed", "boolean"),
             read_only("next_job_run", "datetime"),
             read_only("status", "choice", choices=ALL_STATUSES),
-            Field("execution_environment", "id", to="execution_environments", null=True, default=None),
+            Field("execution_environment", "id", to="execution_environments", null=True),
             Field("inventory", "id", to="inventories", required=True),
             _fixed("update_on_launch", "boolean", False),
             _fixed("update_cache_timeout", "integer", 0, min_value=0, max_value=MAX_INTEGER),
-            Field("source_project", "id", null=True, default=None, value=lambda _call, _row: None, filterable=False),
+            Field("source_project", "id", null=True, value=lambda _call, _row: None),
             read_only("last_update_failed", "boolean", column="last_job_failed", filterable=False),
             read_only("last_updated", "datetime", column="last_job_run", filterable=False),
         ),
@@ -278,10 +271,7 @@ def _inventory_sources() -> Resource:
 
 
 def _inventory_updates() -> Resource:
-    written: Sequence[Field] = [
-        read_only(one.name, one.type, choices=one.choices, value=one.value, filterable=one.filterable)
-        for one in _SOURCE_FIELDS
-    ]
+    written: Sequence[Field] = [dataclasses.replace(one, read_only=True, default=UNSET) for one in _SOURCE_FIELDS]
     return Resource(
         name="inventory_updates",
         type="inventory_update",
@@ -293,9 +283,9 @@ def _inventory_updates() -> Resource:
             *written,
             read_only("inventory", "id", to="inventories"),
             read_only("inventory_source", "id", to="inventory_sources", column="unified_job_template_id"),
-            read_only("license_error", "boolean", value=lambda _call, _row: False, filterable=False),
-            read_only("org_host_limit_error", "boolean", value=lambda _call, _row: False, filterable=False),
-            read_only("source_project_update", "id", value=lambda _call, _row: None, filterable=False),
+            read_only("license_error", "boolean", value=lambda _call, _row: False),
+            read_only("org_host_limit_error", "boolean", value=lambda _call, _row: False),
+            read_only("source_project_update", "id", value=lambda _call, _row: None),
             read_only("instance_group", "id", to="instance_groups"),
             read_only("scm_revision", label="SCM Revision"),
         ),

@@ -22,6 +22,7 @@ from holdfast.auth.secrets import ENCRYPTED
 from holdfast.db.models import Notification, NotificationTemplate
 from holdfast.seeds import notifications as kinds
 from holdfast.seeds.errors import Invalid as SeedInvalid
+from holdfast.seeds.notification_messages import DEFAULTS
 
 NO_TYPE = "Missing required fields for Notification Configuration: notification_type"
 NOT_SENT = "This controller keeps notification templates, and does not send anything yet."
@@ -150,7 +151,7 @@ def declare(registry: Registry) -> None:
                 Field("organization", "id", to="organizations", required=True),
                 Field("notification_type", "choice", choices=kinds.CHOICES, required=True, blank=False),
                 Field("notification_configuration", "json", default=dict, value=_configuration, extra=kinds.PARAMETERS),
-                Field("messages", "json", null=True, default=lambda: dict(kinds.NO_MESSAGES)),
+                Field("messages", "json", null=True, default=lambda: dict(kinds.NO_MESSAGES), extra=DEFAULTS),
             ),
             related=(*AUTHORS, *below("test", "notifications", "copy"), ORGANIZATION_LINK),
             summary=(

@@ -49,6 +49,7 @@ def declare(registry: Registry) -> None:
             type="unified_job_template",
             model=UnifiedJobTemplate,
             title="Unified Job Template",
+            types=dict(TEMPLATES),
             fields=(
                 *STAMPS,
                 read_only("name"),
@@ -71,6 +72,7 @@ def declare(registry: Registry) -> None:
             type="unified_job",
             model=UnifiedJob,
             title="Unified Job",
+            types=dict(JOBS),
             fields=JOB_FIELDS,
             access=policies.UnifiedJobs(),
             list_methods=("GET",),
