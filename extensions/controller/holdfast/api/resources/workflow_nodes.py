@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import find_cycle
 from sqlalchemy import Select, select
-from sqlalchemy.orm import object_session
+from sqlalchemy.orm import Session, object_session
 
 from holdfast.api import render, views, writes
 from holdfast.api.call import Call, Reply
@@ -26,6 +26,7 @@ from holdfast.db.models import (
     WorkflowJobTemplateNode,
 )
 from holdfast.jobs import prompting, surveys
+from holdfast.runs.rows import COPIED
 
 EDGES = ("success_nodes", "failure_nodes", "always_nodes")
 VERBOSITIES = (
@@ -235,6 +236,31 @@ def _deleting(call: Call, row: WorkflowJobTemplateNode) -> Reply | None:
     if isinstance(template, WorkflowApprovalTemplate):
         call.session.delete(template)
     return Reply(204)
+
+
+def copy_design(session: Session, old: Any, new: Any) -> None:
+    """Draw the nodes and edges of one workflow in another; an approval node gets a question of its own."""
+    query = select(WorkflowJobTemplateNode).where(WorkflowJobTemplateNode.workflow_job_template_id == old.id)
+    originals = session.scalars(query.order_by(WorkflowJobTemplateNode.id)).all()
+    twins: dict[int, WorkflowJobTemplateNode] = {}
+    for one in originals:
+        twin = WorkflowJobTemplateNode(workflow_job_template_id=new.id, **{name: getattr(one, name) for name in COPIED})
+        question = one.unified_job_template
+        if isinstance(question, WorkflowApprovalTemplate):
+            asked = WorkflowApprovalTemplate(
+                name=question.name, description=question.description, timeout=question.timeout
+            )
+            session.add(asked)
+            session.flush()
+            twin.unified_job_template_id = asked.id
+        for name in ("labels", "credentials", "instance_groups"):
+            getattr(twin, name).extend(getattr(one, name))
+        session.add(twin)
+        twins[one.id] = twin
+    session.flush()
+    for one in originals:
+        for edge in EDGES:
+            getattr(twins[one.id], edge).extend(twins[child.id] for child in getattr(one, edge))
 
 
 # --- declarations -------------------------------------------------------------------------------------------------

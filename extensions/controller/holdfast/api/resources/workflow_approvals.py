@@ -1,0 +1,169 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Approvals: the questions of workflows, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from sqlalchemy import Select, select
+
+from holdfast.api.call import Call, Reply
+from holdfast.api.errors import Forbidden, Invalid
+from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
+from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, CREATED_BY, NAMED, below, link_to
+from holdfast.api.resources.job_actions import refuse_deletion
+from holdfast.api.resources.job_parts import (
+    JOB_FIELDS,
+    JOB_LINKS,
+    JOB_SUMMARY,
+    TEMPLATE_STATUSES,
+    around_of,
+    find_around,
+    read_only,
+    summarize_jobs,
+)
+from holdfast.api.resources.template_parts import resolved_environment
+from holdfast.auth import policies
+from holdfast.db.models import WorkflowApproval, WorkflowApprovalTemplate, WorkflowJobTemplateNode
+from holdfast.runs import people
+
+ANSWERED = "This workflow step has already been approved or denied."
+NOT_SHOWN = ("execution_node", "controller_node")
+POLICY = policies.WorkflowApprovals()
+
+
+def _may_answer(call: Call, row: WorkflowApproval) -> bool:
+    return row.status == "pending" and POLICY.may_approve(call, row)
+
+
+FIELDS: tuple[Field, ...] = (
+    *(one for one in JOB_FIELDS if one.name not in NOT_SHOWN),
+    read_only("can_approve_or_deny", "field", filterable=False, value=_may_answer),
+    read_only("approval_expiration", "datetime"),
+    read_only("timed_out", "boolean"),
+)
+
+
+def _around(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+    find_around(call, rows)
+    found = {row.id: around_of(row) for row in rows}
+    return {key: _brief(job) for key, job in found.items() if job is not None}
+
+
+def _workflow(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+    find_around(call, rows)
+    found = {row.id: getattr(around_of(row), "unified_job_template", None) for row in rows}
+    return {key: _brief(template) for key, template in found.items() if template is not None}
+
+
+def _question(_call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+    templates = {row.id: row.unified_job_template for row in rows}
+    return {key: {**_brief(one), "timeout": one.timeout} for key, one in templates.items() if one is not None}
+
+
+def _brief(row: Any) -> dict[str, Any]:
+    return {"id": row.id, "name": row.name, "description": row.description}
+
+
+def _answer(approved: bool) -> Any:
+    def answer(call: Call, row: WorkflowApproval) -> Reply:
+        if not POLICY.may_approve(call, row):
+            raise Forbidden()
+        if row.status != "pending":
+            raise Invalid({"error": ANSWERED})
+        by = call.user.username if call.user is not None else ""
+        try:
+            people.vote(call.session, call.controller.services["runs"], row, by, approved)
+        except HoldfastError as error:
+            raise Invalid({"error": str(error)}) from None
+        return Reply(204)
+
+    return Action(
+        {"GET": lambda _call, row: Reply(body={"job_explanation": row.job_explanation}), "POST": answer},
+        title=f"Workflow Approval {'Approve' if approved else 'Deny'}",
+    )
+
+
+def _approvals(_call: Call, row: WorkflowApprovalTemplate) -> Select[Any]:
+    return select(WorkflowApproval).where(WorkflowApproval.unified_job_template_id == row.id)
+
+
+def _workflow_of_template(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+    """The workflow whose node asks the question."""
+    query = select(WorkflowJobTemplateNode).where(
+        WorkflowJobTemplateNode.unified_job_template_id.in_([row.id for row in rows])
+    )
+    return {node.unified_job_template_id: _brief(node.workflow_job_template) for node in call.session.scalars(query)}
+
+
+def declare(registry: Registry) -> None:
+    """Add the resources."""
+    registry.add(_approval(), _template())
+
+
+def _approval() -> Resource:
+    return Resource(
+        name="workflow_approvals",
+        type="workflow_approval",
+        model=WorkflowApproval,
+        title="Workflow Approval",
+        fields=FIELDS,
+        related=(
+            CREATED_BY,
+            *JOB_LINKS,
+            Related("workflow_approval_template", to=_question_link),
+            *below("approve", "deny"),
+            link_to("approved_or_denied_by", "users"),
+        ),
+        summary=(
+            Summary("workflow_job_template", batch=_workflow),
+            Summary("workflow_job", batch=_around),
+            Summary("workflow_approval_template", batch=_question),
+            Summary("approved_or_denied_by"),
+            *(one for one in JOB_SUMMARY if one.name not in ("organization", "modified_by")),
+        ),
+        summarize=summarize_jobs,
+        actions={"approve": _answer(True), "deny": _answer(False)},
+        access=POLICY,
+        hooks=Hooks(deleting=refuse_deletion),
+        list_methods=("GET",),
+        detail_methods=("GET", "DELETE"),
+    )
+
+
+def _question_link(row: WorkflowApproval) -> tuple[str, Any] | None:
+    key = row.unified_job_template_id
+    return None if key is None else ("workflow_approval_templates", key)
+
+
+def _template() -> Resource:
+    return Resource(
+        name="workflow_approval_templates",
+        type="workflow_approval_template",
+        model=WorkflowApprovalTemplate,
+        title="Workflow Approval Template",
+        fields=(
+            *NAMED,
+            read_only("last_job_run", "datetime"),
+            read_only("last_job_failed", "boolean"),
+            read_only("next_job_run", "datetime"),
+            read_only("status", "choice", choices=TEMPLATE_STATUSES),
+            Field("execution_environment", "id", to="execution_environments", null=True, default=None),
+            Field("timeout", "integer", default=0),
+        ),
+        related=(*AUTHORS, Related("jobs", "approvals")),
+        summary=(
+            Summary("workflow_job_template", batch=_workflow_of_template),
+            *AUTHORS_SUMMARY,
+            Summary("resolved_environment", batch=resolved_environment, detail=True),
+        ),
+        summarize=lambda _call, rows: {row.id: _brief(row) for row in rows},
+        sublists={"approvals": SubList("workflow_approvals", query=_approvals)},
+        access=policies.WorkflowApprovalTemplates(),
+        list_methods=(),
+        detail_methods=("GET", "PUT", "PATCH", "DELETE"),
+    )
