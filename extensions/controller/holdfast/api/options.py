@@ -35,9 +35,9 @@ def of_list(call: Call, resource: Resource) -> dict[str, Any]:
 
 
 def of_detail(call: Call, resource: Resource, row: Any) -> dict[str, Any]:
-    """Of an object."""
+    """Of an object, and of a path of one that is not there (``row`` is None)."""
     actions: dict[str, Any] = {"GET": shown(resource, detail=True)}
-    if "PUT" in resource.detail_methods and _may(lambda: resource.access.may_change(call, row, {})):
+    if row is not None and "PUT" in resource.detail_methods and _may(lambda: resource.access.may_change(call, row, {})):
         actions["PUT"] = sent(resource, new=False)
     body = _head(f"{resource.title} Detail", f"One {resource.title.lower()}.", actions)
     if resource.searchable:
@@ -56,7 +56,7 @@ def of_sublist(call: Call, resource: Resource, row: Any, name: str, sub: SubList
 
 
 def of_action(call: Call, resource: Resource, row: Any, name: str, action: Action) -> dict[str, Any]:
-    """Of an action."""
+    """Of an action. ``row`` is None where the object is not there and the action asks nothing of it."""
     actions: dict[str, Any] = {}
     if action.options is not None:
         actions = dict(action.options(call, row))

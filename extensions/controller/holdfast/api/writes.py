@@ -73,13 +73,24 @@ def clean_value(call: Call, one: Field, value: Any) -> Any:
     if value is None:
         if one.null:
             return None
-        if one.type == "string" and one.blank and not one.required:
-            return ""
-        raise ValueError("This field cannot be blank." if one.type == "string" and one.required else NOT_NULL)
+        return _nothing(one)
     check = _CHECKS.get(one.type)
     if check is not None:
         value = check(call, one, value)
     return one.clean(call, value) if one.clean is not None else value
+
+
+def _nothing(one: Field) -> Any:
+    """What null stands for in a field that cannot be null: text without letters, or no."""
+    if one.type == "boolean":
+        return False
+    if one.type == "choice" and all(isinstance(choice, str) for choice, _label in one.choices):
+        if (one.blank and not one.required) or any(choice == "" for choice, _label in one.choices):
+            return ""
+        raise ValueError(NO_CHOICE.format(value=""))
+    if one.type == "string" and one.blank and not one.required:
+        return ""
+    raise ValueError("This field cannot be blank." if one.type == "string" and one.required else NOT_NULL)
 
 
 def _text(_call: Call, one: Field, value: Any) -> str:
