@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship, s
 
 from holdfast.db.base import Base, Stamped
 from holdfast.db.models import links
-from holdfast.db.models.links import Authored, to_one
+from holdfast.db.models.links import WORD, Authored, to_one
 
 
 class UnifiedJob(Stamped, Authored, Base):
@@ -88,10 +88,10 @@ class UnifiedJob(Stamped, Authored, Base):
 
     # Columns that several kinds have. Of the words that are prompts, a workflow has None where nobody said anything.
     extra_vars: Mapped[str] = mapped_column(Text, default="")
-    limit: Mapped[str] = mapped_column(Text, default="", nullable=True)
-    job_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
-    skip_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
-    scm_branch: Mapped[str] = mapped_column(String(1024), default="", nullable=True)
+    limit: Mapped[str] = mapped_column(WORD, default="", nullable=True)
+    job_tags: Mapped[str] = mapped_column(WORD, default="", nullable=True)
+    skip_tags: Mapped[str] = mapped_column(WORD, default="", nullable=True)
+    scm_branch: Mapped[str] = mapped_column(WORD, default="", nullable=True)
     scm_revision: Mapped[str] = mapped_column(String(1024), default="")
     timeout: Mapped[int] = mapped_column(default=0)
     allow_simultaneous: Mapped[bool] = mapped_column(default=False)
@@ -175,6 +175,9 @@ class WorkflowJob(UnifiedJob):
     is_sliced_job: Mapped[bool | None] = mapped_column(default=False)
     is_bulk_job: Mapped[bool | None] = mapped_column(default=False)
     resumed_from_id: Mapped[int | None]
+    workflow_job_template: Mapped[Any] = relationship(
+        "WorkflowJobTemplate", foreign_keys="UnifiedJob.unified_job_template_id", viewonly=True
+    )
     nodes: Mapped[list[Any]] = relationship(
         "WorkflowJobNode",
         foreign_keys="WorkflowJobNode.workflow_job_id",
@@ -184,9 +187,9 @@ class WorkflowJob(UnifiedJob):
     __mapper_args__ = {"polymorphic_identity": "workflow_job"}
 
     @property
-    def workflow_job_template(self) -> Any:
-        """The template, under the name clients know."""
-        return self.unified_job_template
+    def workflow_job_template_id(self) -> int | None:
+        """The workflow; None for the slices of a job template, which have none."""
+        return None if self.is_sliced_job else self.unified_job_template_id
 
 
 class WorkflowApproval(UnifiedJob):
