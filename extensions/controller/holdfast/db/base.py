@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import DateTime, Engine, Integer, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -128,10 +128,10 @@ class Database:
         for engine in {self.engine, self.events_engine}:
             event.listen(engine, "before_cursor_execute", self._watch)
 
-    @staticmethod
-    def at(folder: Path) -> Database:
+    @classmethod
+    def at(cls, folder: Path) -> Self:
         """The SQLite databases in a folder."""
-        return Database(f"sqlite:///{folder / 'controller.db'}", f"sqlite:///{folder / 'events.db'}")
+        return cls(f"sqlite:///{folder / 'controller.db'}", f"sqlite:///{folder / 'events.db'}")
 
     def _watch(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         """Note which tables are read for an answer, and which ones a transaction writes."""
@@ -211,7 +211,7 @@ def in_turn(session: Session, call: Callable[[], object]) -> None:
 
 @contextlib.contextmanager
 def attempt(session: Session) -> Iterator[None]:
-    """A part of a writing transaction that may fail alone: its changes, and the calls it asked for, are then dropped."""
+    """A part of a writing transaction that may fail alone: its changes and the calls it asked for are dropped then."""
     calls = (session.info["after_commit"], session.info["in_turn"])
     lengths = [len(one) for one in calls]
     try:

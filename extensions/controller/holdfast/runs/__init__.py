@@ -22,5 +22,5 @@ def attach(controller: Controller) -> None:
     controller.services.update(runs=runs, workflows=workflows, bundles=bundles)
     controller.services["jobs"].on_end.extend((runs.job_ended, workflows.ended))
     controller.engine.register(TASK, workflows.prepare)
-    controller.on_begin.extend((runs.alarms.start, runs.recover, workflows.recover))
+    controller.on_begin.extend((runs.start, workflows.recover))
     controller.on_end.append(runs.stop)

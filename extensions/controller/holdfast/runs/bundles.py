@@ -36,7 +36,7 @@ from sqlalchemy.orm import Session
 
 from holdfast.context import Controller
 from holdfast.db.models import Execution as ExecutionRow
-from holdfast.db.models import Job, JobTemplate, Run, UnifiedJob, WorkflowJob
+from holdfast.db.models import Job, JobTemplate, Run, UnifiedJob, WorkflowJob, WorkflowJobNode
 from holdfast.jobs.credential_rows import by_key
 from holdfast.runs import nodes
 from holdfast.runs.kinds import Results
@@ -182,6 +182,9 @@ class Bundles:
             "outputs": shown,
             "sealed": self._controller.secrets.seal(json.dumps(hidden)) if hidden else "",
         }
+
+    def asked(self, _session: Session, _run: OpenRun, _row: WorkflowJobNode) -> None:
+        """What was reported stands in the record of the run."""
 
     def results(self, _session: Session, run: OpenRun, execution: Execution, job: UnifiedJob) -> Results:
         """The results that ``finish`` wrote; a job that ended without them is in error on all its hosts."""

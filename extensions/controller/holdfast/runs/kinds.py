@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Execution, HostResult
 from sqlalchemy.orm import Session
 
-from holdfast.db.models import Run, UnifiedJob
+from holdfast.db.models import Run, UnifiedJob, WorkflowJobNode
 from holdfast.runs.store import OpenRun
 
 
@@ -31,6 +31,9 @@ class Kind(Protocol):
 
         Raises HoldfastError where there cannot even be a job.
         """
+
+    def asked(self, session: Session, run: OpenRun, row: WorkflowJobNode) -> None:
+        """People are asked about a node that is not executed."""
 
     def results(self, session: Session, run: OpenRun, execution: Execution, job: UnifiedJob) -> Results:
         """What a job's end means for the hosts of its execution."""

@@ -8,7 +8,6 @@ What jobs reported does not go through the journal: as in AWX, each node keeps t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -41,13 +40,15 @@ class Native:
         template = row.unified_job_template
         if template is None or around is None:
             raise HoldfastError(NO_TEMPLATE)
-        parents = [edge.parent for edge in run.conductor.graph.nodes[execution.node].parents]
-        if parents:
-            row.ancestor_artifacts = _inherited(session, around, parents)
+        _inherit(session, run, row)
         service = "workflows" if isinstance(template, WorkflowJobTemplate) else "jobs"
         job: UnifiedJob = self._controller.services[service].launch_node(session, template, row, around)
         row.job_id = job.id
         return job
+
+    def asked(self, session: Session, run: OpenRun, row: WorkflowJobNode) -> None:
+        """A question hands on what the nodes before it have reported."""
+        _inherit(session, run, row)
 
     def results(self, _session: Session, _run: OpenRun, execution: Execution, job: UnifiedJob) -> Results:
         """A job's status as the result of the one pseudo host."""
@@ -62,17 +63,19 @@ class Native:
         """Nothing is kept."""
 
 
-def _inherited(session: Session, around: WorkflowJob, parents: Iterable[str]) -> dict[str, Any]:
-    """What the nodes before a node have reported; of two parents the later one counts."""
-    query = select(WorkflowJobNode).where(
-        WorkflowJobNode.workflow_job_id == around.id, WorkflowJobNode.node.in_(set(parents))
-    )
+def _inherit(session: Session, run: OpenRun, row: WorkflowJobNode) -> None:
+    """Give a node what those before it have reported; of two parents the later one counts."""
+    parents = {edge.parent for edge in run.conductor.graph.nodes[row.node].parents}
+    if not parents:
+        return
+    job_id = run.row.workflow_job_id
+    query = select(WorkflowJobNode).where(WorkflowJobNode.workflow_job_id == job_id, WorkflowJobNode.node.in_(parents))
     found: dict[str, Any] = {}
-    for row in session.scalars(query.order_by(WorkflowJobNode.id)):
-        found.update(row.ancestor_artifacts or {})
-        if row.job_id is not None:
-            found.update(artifacts(session, row.job, frozenset({around.id})))
-    return found
+    for parent in session.scalars(query.order_by(WorkflowJobNode.id)):
+        found.update(parent.ancestor_artifacts or {})
+        if parent.job_id is not None:
+            found.update(artifacts(session, parent.job, frozenset({job_id})))
+    row.ancestor_artifacts = found
 
 
 def artifacts(session: Session, job: UnifiedJob, seen: frozenset[int] = frozenset()) -> dict[str, Any]:

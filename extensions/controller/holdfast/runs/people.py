@@ -26,8 +26,8 @@ EXPIRED = "The approval node {name} ({id}) has expired after {timeout} seconds."
 _SHOWN = {states.TIMED_OUT: states.FAILED, states.SKIPPED: states.CANCELED}
 
 
-def ask(session: Session, run: OpenRun, name: str, batch: int) -> None:
-    """Make the approval that people see and answer."""
+def ask(session: Session, run: OpenRun, name: str, batch: int) -> WorkflowJobNode:
+    """Make the approval that people see and answer; returns the node that asks."""
     row = nodes.find(session, run, name, batch)
     around = session.get(WorkflowJob, run.row.workflow_job_id)
     if row is None or around is None:
@@ -55,6 +55,7 @@ def ask(session: Session, run: OpenRun, name: str, batch: int) -> None:
     session.add(approval)
     session.flush()
     row.job_id = approval.id
+    return row
 
 
 def vote(session: Session, runs: Runs, approval: WorkflowApproval, by: str, approved: bool) -> None:

@@ -152,8 +152,9 @@ class Runs:
         for run_id in sorted(run_ids):
             self.look(run_id)
 
-    def recover(self) -> None:
-        """After a start: go on with every run that an earlier process left behind."""
+    def start(self) -> None:
+        """The controller begins: go on with every run that an earlier process left behind."""
+        self.alarms.start()
         with self._controller.database.reading() as session:
             open_runs = session.scalars(select(Run.id).where(Run.state.not_in(states.RUN_ENDED))).all()
         for run_id in open_runs:
@@ -234,7 +235,8 @@ class Runs:
             return False
         if isinstance(decision, Ask):
             self._apply(run, Asked(decision.node, decision.batch))
-            people.ask(session, run, decision.node, decision.batch)
+            row = people.ask(session, run, decision.node, decision.batch)
+            self._kinds[run.row.kind].asked(session, run, row)
         elif isinstance(decision, Expire):
             self._apply(run, TimedOut(node=decision.node, batch=decision.batch))
         elif isinstance(decision, Finish):

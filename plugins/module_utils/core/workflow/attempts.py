@@ -28,7 +28,8 @@ def hosts_again(
     """
     node = live.graph.nodes[execution.node]
     cancel = live.record.cancel
-    if not bad or (execution.attempt > node.retries.count and not (interrupted and node.on_lost == "retry")):
+    free = interrupted and node.on_lost == "retry"
+    if not bad or (_spent(live, execution) > node.retries.count and not free):
         return []
     if cancel is not None and (execution.action == DO or not cancel["rollback"]):
         return []
@@ -39,6 +40,13 @@ def hosts_again(
     if node.on_lost == "fail" and any(results[host].state == states.LOST for host in bad):
         return []
     return _still_in(live, node, list(execution.hosts) if node.retries.only == "all" else bad)
+
+
+def _spent(live: Live, execution: Execution) -> int:
+    """The attempts made so far, this one included; those that fell with whoever conducted them do not count."""
+    before = execution.id.rpartition("/")[0]
+    earlier = (live.record.executions.get(f"{before}/{number}", {}) for number in range(1, execution.attempt))
+    return execution.attempt - sum(1 for entry in earlier if entry.get("interrupted"))
 
 
 def _still_in(live: Live, node: Node, hosts: list[str]) -> list[str]:

@@ -253,7 +253,7 @@ class Conductor:
         bad = [host for host, result in results.items() if result.state in states.BAD]
         over = self.rollbacks.run_is_over()
         again = attempts.hosts_again(self.live, execution, results, bad, over, interrupted)
-        self._write_end(execution, results, again)
+        self._write_end(execution, results, again, interrupted)
         self.live.note_ended(execution.id)
         if again:
             self._write_retry(execution, again)
@@ -273,7 +273,9 @@ class Conductor:
             self.rollbacks.hosts_failed(lane, final_bad, because(execution.node, final_bad, results))
         self.gates.hosts_ended(lane, ended)
 
-    def _write_end(self, execution: Execution, results: Mapping[str, HostResult], again: list[str]) -> None:
+    def _write_end(
+        self, execution: Execution, results: Mapping[str, HostResult], again: list[str], interrupted: bool
+    ) -> None:
         by_state: dict[str, list[str]] = {}
         messages = {}
         for host, result in results.items():
@@ -287,6 +289,8 @@ class Conductor:
             facts["messages"] = messages
         if again:
             facts["retry"] = again
+        if interrupted:
+            facts["interrupted"] = True
         self.live.emit("ended", **facts)
 
     def _write_retry(self, execution: Execution, hosts: list[str]) -> None:

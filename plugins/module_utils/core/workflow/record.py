@@ -218,7 +218,10 @@ def _fold_started(record: Record, change: Change) -> None:
 
 
 def _fold_ended(record: Record, change: Change) -> None:
-    """An execution ends: its hosts take their ends, save those in ``retry``, which a ``retry`` change moves."""
+    """An execution ends: its hosts take their ends, save those in ``retry``, which a ``retry`` change moves.
+
+    ``interrupted``: it fell with whoever conducted it.
+    """
     entry = record.executions[change["id"]]
     if entry["state"] != states.RUNNING:
         raise HoldfastError(f"execution {change['id']} has ended before, as {entry['state']}")
@@ -226,6 +229,8 @@ def _fold_ended(record: Record, change: Change) -> None:
     entry["finished"] = change["at"]
     if change.get("messages"):
         entry["messages"] = change["messages"]
+    if change.get("interrupted"):
+        entry["interrupted"] = True
     results = change.get("hosts")
     if results:
         entry["results"] = results

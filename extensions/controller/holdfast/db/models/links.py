@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Integer, Table
+from sqlalchemy import Column, ForeignKey, Integer, Table, Text
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from holdfast.db.base import Base
+
+WORD = Text().evaluates_none()
+"""The type of a prompt that is a word; None is kept, and not taken for the default."""
 
 
 def link(name: str, left: str, right: str, ordered: bool = False) -> Table:

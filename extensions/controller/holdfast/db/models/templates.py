@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from holdfast.db.base import Base, Stamped
 from holdfast.db.models import links
-from holdfast.db.models.links import Authored, to_one
+from holdfast.db.models.links import WORD, Authored, to_one
 
 
 class UnifiedJobTemplate(Stamped, Authored, Base):
@@ -78,11 +78,11 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
 
     # Columns that several kinds have; each kind's class says which are its own. Of the words that are prompts, a
     # workflow has None where nobody said anything.
-    scm_branch: Mapped[str] = mapped_column(String(1024), default="", nullable=True)
+    scm_branch: Mapped[str] = mapped_column(WORD, default="", nullable=True)
     timeout: Mapped[int] = mapped_column(default=0)
-    limit: Mapped[str] = mapped_column(Text, default="", nullable=True)
-    job_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
-    skip_tags: Mapped[str] = mapped_column(Text, default="", nullable=True)
+    limit: Mapped[str] = mapped_column(WORD, default="", nullable=True)
+    job_tags: Mapped[str] = mapped_column(WORD, default="", nullable=True)
+    skip_tags: Mapped[str] = mapped_column(WORD, default="", nullable=True)
     extra_vars: Mapped[str] = mapped_column(Text, default="")
     survey_enabled: Mapped[bool] = mapped_column(default=False)
     survey_spec: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
