@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map import AwxMap, NodeSpec, WorkflowSpec
 
-NOT_RUN = "do_not_run"
+from tests.unit.plugins.module_utils.core.awx_map import awx_dag
 
 
 class _Unsafe(yaml.SafeDumper):
@@ -79,44 +79,21 @@ class Awx:
     def workflow(
         self, spec: WorkflowSpec, answers: Mapping[str, Any], words: Mapping[str, str] = MappingProxyType({})
     ) -> dict[str, Played]:
-        """Play a workflow template; ``words`` says of an approval whether it is ``approved`` or ``denied``."""
+        """Play a workflow template; ``words`` says of an approval whether it is ``successful`` or ``failed``."""
         ended: dict[str, Played] = {}
-        for node in spec.nodes:
-            parents = [(parent, _edge(parent, node)) for parent in spec.nodes if _edge(parent, node)]
-            if not self._runs(node, [(ended[parent.identifier].status, edge) for parent, edge in parents]):
-                ended[node.identifier] = Played(NOT_RUN)
-                continue
+
+        def job(node: NodeSpec, parents: list[str]) -> str:
             handed: dict[str, Any] = {}
-            for parent, _edge_kind in parents:
-                handed.update(ended[parent.identifier].ancestors)
-                handed.update(ended[parent.identifier].artifacts)
-            ended[node.identifier] = self._node(node, handed, answers, words)
-            ended[node.identifier].ancestors = handed
-        return ended
+            for name in parents:
+                played = ended.get(name, Played(awx_dag.NOT_RUN))
+                handed.update({**played.ancestors, **played.artifacts})
+            if node.kind == "approval":
+                played = Played(words[node.identifier])
+            else:
+                played = self.job(node.template, {"awx_workflow_job_id": 70, **handed, **answers})
+            played.ancestors = handed
+            ended[node.identifier] = played
+            return played.status
 
-    def _node(
-        self, node: NodeSpec, handed: Mapping[str, Any], answers: Mapping[str, Any], words: Mapping[str, str]
-    ) -> Played:
-        if node.kind == "approval":
-            return Played({"approved": "successful", "denied": "failed"}[words[node.identifier]])
-        return self.job(node.template, {"awx_workflow_job_id": 70, **handed, **answers})
-
-    @staticmethod
-    def _runs(node: NodeSpec, parents: list[tuple[str, str]]) -> bool:
-        met = [
-            (status == "successful" and edge in ("success", "always"))
-            or (status == "failed" and edge in ("failure", "always"))
-            for status, edge in parents
-        ]
-        return not parents or (all(met) if node.all_parents_must_converge else any(met))
-
-
-def _edge(parent: NodeSpec, child: NodeSpec) -> str:
-    return next((kind for kind in ("success", "failure", "always") if child.identifier in getattr(parent, kind)), "")
-
-
-def failed(spec: WorkflowSpec, ended: Mapping[str, Played]) -> bool:
-    """Whether AWX shows the workflow as failed: a node failed that has neither a failure nor an always edge."""
-    return any(
-        ended[node.identifier].status == "failed" and not node.failure and not node.always for node in spec.nodes
-    )
+        statuses = awx_dag.play(spec, job)
+        return {name: ended.get(name, Played(status)) for name, status in statuses.items()}

@@ -14,7 +14,10 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map import W
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import awx_project
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.catalog_files import load_catalog
 
-from .awx_workflow import NOT_RUN, Awx, Played, failed
+from tests.unit.plugins.module_utils.core.awx_map import awx_dag
+from tests.unit.plugins.module_utils.core.awx_map.awx_dag import NOT_RUN
+
+from .awx_workflow import Awx, Played
 
 CATALOG = """
 apiVersion: holdfast.ops/v1
@@ -97,6 +100,10 @@ def awx(tmp_path: Path) -> Awx:
     return Awx(tmp_path / "project", mapped, tmp_path / "hosts", tmp_path / "jobs")
 
 
+def failed(awx: Awx, ended: dict[str, Played]) -> bool:
+    return awx_dag.failed(the_workflow(awx), {name: played.status for name, played in ended.items()})
+
+
 def the_workflow(awx: Awx) -> WorkflowSpec:
     return awx.mapped.workflows[0]
 
@@ -160,7 +167,7 @@ def test_a_workflow_does_what_the_bundle_says(awx: Awx, tmp_path: Path) -> None:
     for batch in ("[batch 1 of 2] on w1", "[batch 2 of 2] on w2"):
         assert batch in ended["roll"].output
     assert not (tmp_path / "never").exists()
-    assert not failed(the_workflow(awx), ended)
+    assert not failed(awx, ended)
 
 
 def test_what_a_condition_skips_is_skipped_to_the_end(awx: Awx) -> None:
@@ -176,7 +183,7 @@ def test_what_a_condition_skips_is_skipped_to_the_end(awx: Awx) -> None:
     }
     assert "skipped: the condition is false: fields.go == 'yes'" in ended["maybe"].output
     assert "skipped: maybe is skipped, and this needs its success" in ended["after-it"].output
-    assert not failed(the_workflow(awx), ended)
+    assert not failed(awx, ended)
 
 
 def test_a_failure_that_is_only_told_of_stays_one(awx: Awx) -> None:
@@ -191,7 +198,7 @@ def test_a_failure_that_is_only_told_of_stays_one(awx: Awx) -> None:
         "(failed)": "failed",
     }
     assert "it broke" in ended["tell"].output
-    assert failed(the_workflow(awx), ended)
+    assert failed(awx, ended)
 
 
 def test_the_engine_runs_all_of_it_in_one_job(awx: Awx) -> None:

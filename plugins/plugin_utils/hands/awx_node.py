@@ -191,7 +191,8 @@ class _Node:
         markers = markers_in(self.job.variables)
         outputs = {name: marker["outputs"] for name, marker in markers.items()}
         case = _Case(self.job, self.bundle, self.catalog, self.answers, outputs)
-        verdict = Gate(self.bundle, self.catalog, markers).decide(component.name, case.scopes(component.name))
+        scopes = case.scopes(component.name)
+        verdict = Gate(self.bundle, self.catalog, markers, scopes).decide(component.name)
         if not verdict.runs:
             return Begun(False, verdict.why, NOWHERE, stats=_left(component.name, states.SKIPPED, {}))
         started = _left(component.name, STARTED, {})

@@ -26,6 +26,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
     Item,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import find_references
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,18 @@ def _names_states(_view: View, component: Component) -> bool:
     return any(need.states for need in component.needs)
 
 
+def _waits_for_skipped(view: View, component: Component) -> bool:
+    later = {other.name for other in view.bundle.components if other.needs}
+    return any(states.SKIPPED in need.states and need.node in later for need in component.needs)
+
+
+def _people_or_else(view: View, component: Component) -> bool:
+    by_name = {other.name: other for other in view.bundle.components}
+    parents = [by_name[need.node] for need in component.needs if need.node in by_name]
+    asked = [parent.approval is not None or view.manual(parent) for parent in parents]
+    return component.join == "any" and len(parents) > 1 and any(asked)
+
+
 def _joins_many(_view: View, component: Component) -> bool:
     return component.join == "all" and len(component.needs) > 1
 
@@ -180,6 +193,11 @@ FEATURES: Mapping[str, Feature] = {
         "node '(failed)' makes the workflow end as failed all the same",
         _top(_names_states),
     ),
+    "after a skipped node": Feature(
+        "an edge that names skipped is met by a parent that never ran",
+        "it is met by a parent whose condition was false; after a parent that AWX itself did not start, nothing starts",
+        _top(_waits_for_skipped),
+    ),
     "retries": Feature(
         "further attempts, on all hosts or on those that failed",
         "are made by the engine inside the node's job; AWX shows one job",
@@ -187,8 +205,8 @@ FEATURES: Mapping[str, Feature] = {
     ),
     "rollback": Feature(
         "a failure undoes what was done, back to the scope of the bundle",
-        "only what the failed node's own job did is undone, by that job; nodes before it stay as they are: launch the "
-        "templates named (undo), or use the template named (engine)",
+        "only what the failed node's own job did is undone, by that job; nodes before it stay as they are and nodes "
+        "beside it go on: launch the templates named (undo), or use the template named (engine)",
         _whole(lambda view: view.bundle.on_failure == "rollback" and view.any_undo()),
     ),
     "rollback on cancel": Feature(
@@ -226,6 +244,11 @@ FEATURES: Mapping[str, Feature] = {
         "silence approves",
         "silence denies",
         _top(lambda _view, component: component.approval is not None and component.approval.on_timeout == "approve"),
+    ),
+    "approval in an any join": Feature(
+        "join: any goes on when people approve, whatever became of the other parents",
+        "when another parent was skipped, the job cannot tell what people said, and does nothing",
+        _top(_people_or_else),
     ),
     "approval in a rollout": Feature(
         "every batch waits for people",

@@ -29,6 +29,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import 
 
 STARTED = "started"
 """The marker of a job that is at work, or that failed."""
+SUCCESS, FAILURE, ALWAYS = "success", "failure", "always"
+_GOOD = frozenset({states.SUCCESSFUL, states.SKIPPED})
 
 
 class Verdict(NamedTuple):
@@ -59,51 +61,71 @@ def edge_states(need: Need) -> frozenset[str]:
     return frozenset(need.states) if need.states else states.EDGES[need.edge]
 
 
-class Gate:
-    """Decides for the nodes of one bundle, by the markers that a job finds."""
+def edge_of(need: Need) -> str:
+    """The edge of AWX that comes nearest to a need; AWX shows a skipped node of ours as successful."""
+    wanted = edge_states(need)
+    if not wanted & states.BAD:
+        return SUCCESS
+    return ALWAYS if wanted & _GOOD else FAILURE
 
-    def __init__(self, bundle: Bundle, catalog: Catalog, markers: Mapping[str, Mapping[str, Any]]) -> None:
+
+class Gate:
+    """Decides for the nodes of one bundle, by the markers that a job finds; ``scopes`` are those of conditions."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        catalog: Catalog,
+        markers: Mapping[str, Mapping[str, Any]],
+        scopes: Mapping[str, Any],
+    ) -> None:
         self._components = {component.name: component for component in bundle.components}
         self._catalog = catalog
         self._markers = markers
+        self._scopes = scopes
+        self._starts: dict[str, Optional[bool]] = {}
 
-    def decide(self, name: str, scopes: Mapping[str, Any]) -> Verdict:
-        """Whether a node runs, now that AWX has started it. ``scopes`` are those of conditions."""
+    def decide(self, name: str) -> Verdict:
+        """Whether a node runs, now that AWX has started it."""
         component = self._components[name]
         unmet = self._unmet(component)
         if unmet:
             return Verdict(False, unmet)
-        if component.when and not conditions.evaluate(component.when, scopes):
+        if component.when and not conditions.evaluate(component.when, self._scopes):
             return Verdict(False, f"the condition is false: {component.when}")
         return Verdict(True)
 
     def _unmet(self, component: Component) -> str:
         """Why the needs of a component are not met, "" when they are, as far as a job can know."""
-        met = {need: self._meets(need) for need in component.needs}
+        met = {need: self._meets(need, component.join) for need in component.needs}
         if component.join == "all" or not met:
             return next((self._says(need) for need, holds in met.items() if holds is False), "")
         if any(met.values()) or (None in met.values() and not self._explained(component)):
             return ""
         return "; ".join(self._says(need) for need in component.needs)
 
-    def _meets(self, need: Need) -> Optional[bool]:
-        """Whether a need is met; None for a bad end of a job that left no marker: of that AWX knows more."""
+    def _meets(self, need: Need, join: str) -> Optional[bool]:
+        """Whether a need is met; None when only AWX knows, which hangs on what people said."""
         state, wanted = self._state(need.node), edge_states(need)
+        if state is None and join == "all" and not self._is_asked(need.node):
+            state = STARTED  # had AWX not started it, AWX would not have started this one either
         if state == STARTED:
             return bool(wanted & states.BAD)
-        if state is not None:
-            return state in wanted
-        if self._is_asked(need.node) or states.SKIPPED in wanted:
-            return True  # what people said AWX has looked at; a job that never began is one that was skipped
-        return None if wanted & states.BAD else False
+        if state is None:
+            either = states.SUCCESSFUL in wanted and bool(wanted & states.BAD)
+            return True if either and self._was_started(need.node) else None
+        return state in wanted
 
     def _state(self, name: str) -> Optional[str]:
+        """The state of a node, ``started`` for any bad end; None when it hangs on what people said."""
         marker = self._markers.get(name)
         if marker is not None:
             return str(marker["state"])
-        if self._is_asked(name) and self._unmet(self._components[name]):
-            return states.SKIPPED  # AWX asked all the same, but here nobody would have been asked
-        return None
+        if self._is_asked(name):
+            # AWX asks all the same where here nobody would have been asked.
+            return None if self.decide(name).runs else states.SKIPPED
+        started = self._was_started(name)
+        return None if started is None else STARTED if started else states.SKIPPED
 
     def _is_asked(self, name: str) -> bool:
         """Whether a node is people's: AWX carries it out, so it leaves no marker."""
@@ -112,19 +134,36 @@ class Gate:
         return component.approval is not None or (item is not None and item.mode == "manual")
 
     def _explained(self, component: Component) -> bool:
-        """Whether AWX started an ``any`` join for a parent of which more is known than AWX knows."""
-        return any(
-            (state == STARTED and bool(edge_states(need) & states.BAD))
-            or (state in (states.SUCCESSFUL, states.SKIPPED) and bool(edge_states(need) & _GOOD))
-            for need in component.needs
-            for state in [self._state(need.node)]
-        )
+        """Whether AWX started an ``any`` join for a parent of which all is known."""
+        return any(self._led(need) for need in component.needs if self._state(need.node) is not None)
+
+    # --- what AWX did, as far as markers tell
+
+    def _was_started(self, name: str) -> Optional[bool]:
+        """Whether AWX started a node; one that left no marker then ended before its first task. None: not known."""
+        if name not in self._starts:
+            component = self._components[name]
+            led = [self._led(need) for need in component.needs]
+            decides = any if component.join == "any" else all
+            known = [True if one is None else one for one in led]
+            sure = [False if one is None else one for one in led]
+            self._starts[name] = True if not led or decides(sure) else None if decides(known) else False
+        return self._starts[name]
+
+    def _led(self, need: Need) -> Optional[bool]:
+        """Whether AWX went along the edge of a need; None when it is not known."""
+        marker, edge = self._markers.get(need.node), edge_of(need)
+        if marker is not None:
+            return edge in (ALWAYS, FAILURE if marker["state"] == STARTED else SUCCESS)
+        started = self._was_started(need.node)
+        if started is not True:
+            return started
+        if self._is_asked(need.node):
+            return True if edge == ALWAYS else None
+        return edge != SUCCESS
 
     def _says(self, need: Need) -> str:
         state = self._state(need.node)
-        how = {None: "did not come to its end", STARTED: "ended badly"}.get(state, f"is {state}")
+        how = {None: "hangs on what people said", STARTED: "ended badly"}.get(state, f"is {state}")
         wanted = " or ".join(sorted(edge_states(need))) if need.states else f"its {need.edge}"
         return f"{need.node} {how}, and this needs {wanted}"
-
-
-_GOOD = frozenset({states.SUCCESSFUL, states.SKIPPED})

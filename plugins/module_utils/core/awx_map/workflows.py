@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map import names, parts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.degradations import degradations_of
-from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.gate import edge_states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.gate import FAILURE, SUCCESS, edge_of
 from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.model import (
     APPROVAL,
     JOB,
@@ -28,14 +28,10 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.template
     node_template_of,
     survey_of,
 )
-from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog, Component, Need
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog, Component
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import ProblemsFound
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.outline import outline
-
-SUCCESS, FAILURE, ALWAYS = "success", "failure", "always"
-_GOOD = frozenset({states.SUCCESSFUL, states.SKIPPED})
 
 
 def workflow_of(bundle: Bundle, catalog: Catalog) -> WorkflowSpec:
@@ -57,14 +53,6 @@ def workflow_of(bundle: Bundle, catalog: Catalog) -> WorkflowSpec:
         templates=templates,
         degradations=found,
     )
-
-
-def edge_of(need: Need) -> str:
-    """The edge of AWX that comes nearest to a need; AWX shows a skipped node of ours as successful."""
-    wanted = edge_states(need)
-    if not wanted & states.BAD:
-        return SUCCESS
-    return ALWAYS if wanted & _GOOD else FAILURE
 
 
 # --- nodes -------------------------------------------------------------------------------------------------------

@@ -258,8 +258,8 @@ EVERYTHING = """
 a: {item: report, retries: {count: 1}, locks: [[x]]}
 b: {needs: [a], when: outputs.a.ready, rollout: {hosts: web, components: {look: {approval: {quorum: 2}}}}}
 c: {approval: {four_eyes: true, timeout: 1h, on_timeout: approve}, needs: [a, b], when: 1 == 1}
-d: {item: by-hand, needs: [{node: c, states: [failed]}]}
-e: {item: change, needs: [a]}
+d: {item: by-hand, needs: [{node: c, states: [failed, skipped]}]}
+e: {item: change, needs: [a, d], join: any}
 f: {item: tell, needs: [a], fields: {text: $secrets.x}}
 g: {item: file, needs: [a]}
 """
@@ -289,6 +289,7 @@ def test_every_degradation_is_found_where_it_is() -> None:
         "when of people's work": ["c"],
         "join": ["c"],
         "states": ["d"],
+        "after a skipped node": ["d"],
         "retries": ["a"],
         "rollback": [""],
         "rollback on cancel": [""],
@@ -298,6 +299,7 @@ def test_every_degradation_is_found_where_it_is() -> None:
         "quorum": ["b.look"],
         "four eyes": ["c"],
         "approve on timeout": ["c"],
+        "approval in an any join": ["e"],
         "approval in a rollout": ["b.look"],
         "work by hand": ["d"],
         "outputs": ["b"],
