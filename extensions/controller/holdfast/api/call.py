@@ -141,7 +141,10 @@ class Call:
         return f"?format={found}" if found in FORMATS else ""
 
     def fetch(self, model: type[Any], ids: Iterable[int | None]) -> dict[int, Any]:
-        """The objects with these ids, by id, with one query for those the session does not hold."""
+        """The objects with these ids, by id, with one query for those the session does not hold.
+
+        They are held for the rest of the request: the session would forget them, and read each again.
+        """
         wanted = {one for one in ids if one is not None}
         found: dict[int, Any] = {}
         missing = []
@@ -154,4 +157,5 @@ class Call:
         for start in range(0, len(missing), 500):
             rows = self.session.scalars(select(model).where(model.id.in_(missing[start : start + 500])))
             found.update({row.id: row for row in rows})
+        self.cache.setdefault("fetched", []).append(found)
         return found

@@ -185,16 +185,16 @@ class Runner:
         if run is not None:
             run.cancel()
 
-    def stop(self, patience: float = 6.0) -> None:
-        """The controller ends: end what runs, and wait until that is written down."""
+    def stop(self) -> None:
+        """The controller ends: end what runs, and what would still begin. The engine waits until it has ended."""
         with self._lock:
             self._stopping = True
             runs = list(self._runs.values())
         for run in runs:
             threading.Thread(target=run.shutdown, daemon=True).start()
-        deadline = time.monotonic() + patience
-        while self._controller.engine.running and time.monotonic() < deadline:
-            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Nothing runs any more: let the guard go."""
         self.guard.close()
 
 

@@ -169,6 +169,7 @@ class Jobs:
 
     def begin(self) -> None:
         """Before the engine starts: end what an earlier process left, write that down, and queue what waits."""
+        self._controller.on_end.append(self.runner.stop)  # the last one is called first: before the engine waits
         cleanup_leftovers(building.folder_of(self._controller))
         shutil.rmtree(self._controller.settings.folder / "facts", ignore_errors=True)
         engine = self._controller.engine
@@ -215,4 +216,4 @@ def attach(controller: Controller) -> None:
     controller.services.update(jobs=jobs, mask=Mask)
     controller.engine.register(TASKS["job"], jobs.runner.run_job)
     controller.on_begin.append(jobs.begin)
-    controller.on_end.append(jobs.runner.stop)
+    controller.on_end.append(jobs.runner.close)

@@ -19,7 +19,6 @@ BAD = (FAILED, ERROR, CANCELED)
 INTERRUPTED = (
     "The controller was killed while this job ran. What it had done by then stays done; nobody knows what else it did."
 )
-NOT_FINISHED = "The controller could not write down how this job ended."
 
 
 def blamed(verb: str, job: Any) -> str:
