@@ -132,8 +132,9 @@ def shown(resource: Resource, detail: bool = False) -> dict[str, Any]:
     """The fields that an answer has."""
     polymorphic = class_mapper(resource.model).polymorphic_on is not None
     fields: dict[str, Any] = {}
-    if resource.searchable:
-        fields.update(_common(resource, polymorphic))
+    fields.update(_common(resource, polymorphic))
+    if not resource.searchable:  # what came to AWX later than its types
+        del fields["type"]
     for one in resource.fields:
         if not one.write_only and (detail or not one.detail):
             fields[one.name] = field_shown(one)

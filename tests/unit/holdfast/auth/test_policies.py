@@ -217,7 +217,7 @@ class TestWorkflows:
     def test_making(self, by, world):
         assert self.rules.may_add(by("boss"), {"organization_id": world.ids["a"]})
         assert not self.rules.may_add(by("boss"), {"organization_id": world.ids["b"]})
-        assert not self.rules.may_add(by("boss"), {})
+        assert not self.rules.may_add(by("boss"), {"name": "x"})
         assert not self.rules.may_add(
             by("boss"), {"organization_id": world.ids["a"], "inventory_id": world.ids["inventory_b"]}
         )
@@ -325,7 +325,7 @@ class TestThings:
 
     def test_inventories_belong_to_an_organization_unless_a_superuser_makes_them(self, by, world):
         rules = policies.Inventories()
-        assert not rules.may_add(by("boss"), {}) and rules.may_add(by("root"), {})
+        assert not rules.may_add(by("boss"), {"name": "x"}) and rules.may_add(by("root"), {"name": "x"})
         assert rules.may_add(by("boss"), {"organization_id": world.ids["a"]})
 
     @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ class TestThings:
         ],
     )
     def test_who_makes_credentials_for_whom(self, by, world, name, owner, allowed):
-        data = {key: world.ids[value] for key, value in owner.items()}
+        data = {"name": "x", **{key: world.ids[value] for key, value in owner.items()}}
         assert policies.Credentials().may_add(by(name), data) is allowed
 
     def test_managed_credentials_stay(self, session, by, world):
@@ -366,7 +366,7 @@ class TestThings:
         assert not rules.may_change(by("boss"), row, {"credential_id": world.ids["credential_b"]})
         assert rules.may_change(by("boss"), row, {"credential_id": world.ids["credential_a"]})
         assert not rules.may_add(by("boss"), {"organization_id": world.ids["b"]})
-        assert not rules.may_add(by("boss"), {})
+        assert not rules.may_add(by("boss"), {"name": "x"})
 
     def test_labels(self, session, by, world):
         rules = policies.Labels()
@@ -439,6 +439,26 @@ class TestThings:
         assert visible_ids(by("bob"), rules, m.Schedule) == set()
 
 
+@pytest.mark.parametrize(
+    ("rule", "allowed"),
+    [
+        (policies.Organizations, "root"),
+        (policies.Users, "root boss bob"),
+        (policies.Teams, "root boss bob"),
+        (policies.Inventories, "root boss bob"),
+        (policies.Hosts, "root boss bob"),
+        (policies.Projects, "root boss bob"),
+        (policies.JobTemplates, "root boss bob"),
+        (policies.WorkflowJobTemplates, "root boss bob"),
+        (policies.Schedules, "root boss ann bob"),
+        (policies.CredentialTypes, "root"),
+        (policies.Jobs, ""),
+    ],
+)
+def test_who_is_offered_to_make_one_at_all(by, world, rule, allowed):
+    assert " ".join(name for name in world.tokens if rule().may_add(by(name), {})) == allowed
+
+
 def test_every_rule_answers_for_everybody(by, world):
     """No rule fails for any kind of user, and a stranger sees nothing but what is for all."""
     for_all = {"CredentialTypes", "ExecutionEnvironments", "RoleDefinitions", "Users", "Roles", "JobEvents", "Tokens",
@@ -451,7 +471,10 @@ def test_every_rule_answers_for_everybody(by, world):
         for person in world.tokens:
             asked = by(person)
             rule().visible(asked)
-            assert name in ("Tokens", "Users") or person == "root" or not rule().may_add(asked, {}), (name, person)
+            assert name in ("Tokens", "Users") or person == "root" or not rule().may_add(asked, {"name": "x"}), (
+                name,
+                person,
+            )
         found = (one for one in registry.resources.values() if type(one.access) is rule and not one.events)
         resource = next(found, None)
         if resource is not None and name not in for_all:

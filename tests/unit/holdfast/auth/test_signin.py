@@ -75,16 +75,14 @@ def test_a_wrong_password_says_no_more_than_a_wrong_name(app, passworded):
         assert (answer.status_code, answer.json()) == (401, ANONYMOUS)
 
 
-def test_a_wrong_name_takes_as_long_as_a_wrong_password(app, world, passworded):
-    def seconds(name: str) -> float:
+def test_a_wrong_name_takes_as_long_as_a_wrong_password(app, world, passworded, monkeypatch):
+    hashed: list[str] = []
+    verify = passwords.verify
+    monkeypatch.setattr(passwords, "verify", lambda password, kept: hashed.append(kept) or verify(password, kept))
+    for name in ("lone", "nobody at all", "ann"):  # ann has no password at all
         Guard.of(world.controller).throttle._counts.clear()
-        began = time.perf_counter()
         app.get("/api/v2/me/", headers=basic(name, "bad"))
-        return time.perf_counter() - began
-
-    wrong_password = min(seconds("lone") for _ in range(4))
-    assert min(seconds("nobody at all") for _ in range(4)) > wrong_password / 3
-    assert min(seconds("ann") for _ in range(4)) > wrong_password / 3  # who has no password at all
+    assert len(hashed) == 3
 
 
 def test_each_way_in(app, world, passworded):
@@ -92,12 +90,11 @@ def test_each_way_in(app, world, passworded):
         assert app.get("/api/v2/me/", headers=headers).json()["results"][0]["username"] == "lone"
 
 
-def test_basic_is_quick_once_it_was_good(app, passworded):
-    app.get("/api/v2/me/", headers=basic("lone", "pw!"))
-    began = time.perf_counter()
-    for number in range(20):
+def test_basic_hashes_nothing_once_it_was_good(app, passworded, monkeypatch):
+    assert app.get("/api/v2/me/", headers=basic("lone", "pw!")).status_code == 200
+    monkeypatch.setattr(passwords, "verify", lambda *_: pytest.fail("hashed again"))
+    for number in range(3):
         assert app.get(f"/api/v2/me/?search=x{number}", headers=basic("lone", "pw!")).status_code == 200
-    assert (time.perf_counter() - began) / 20 < 0.02
 
 
 def test_basic_can_be_switched_off(app, world, passworded, as_):

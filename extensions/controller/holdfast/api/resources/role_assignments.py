@@ -26,6 +26,8 @@ from holdfast.db.models import Role, RoleDefinition, RoleTeam, RoleUser, Team, U
 from holdfast.seeds.role_definitions import CONTENT_TYPES, DEFINITIONS_OF_ROLES, PERMISSIONS, content_type
 
 _FIELDS = {(kind, one.name): field for (kind, field), one in DEFINITIONS_OF_ROLES.items()}
+_PERMISSIONS = [[one, one] for one in PERMISSIONS]
+_REQUIRED = {"type": "choice", "required": True, "hidden": False, "read_only": False}
 _CHOICES = ((None, "---------"), *CONTENT_TYPES)
 
 
@@ -145,7 +147,7 @@ def _assignments(holder: str, model: type[Any]) -> Resource:
         hooks=_assignment(holder, User if holder == "user" else Team),
         finish=_finish,
         detail_methods=("GET", "DELETE"),
-        search_fields=(),
+        searchable=False,
         activity=False,
     )
 
@@ -168,7 +170,8 @@ def declare(registry: Registry) -> None:
                     "list",
                     required=True,
                     filterable=False,
-                    extra={"child": {"type": "choice", "choices": [[one, one] for one in PERMISSIONS]}},
+                    extra={"child": {"type": "choice", "hidden": False, "choices": _PERMISSIONS}},
+                    post={"child": {**_REQUIRED, "choices": _PERMISSIONS}},
                 ),
                 Field("content_type", "id", null=True, default=None, choices=_CHOICES, value=_kind),
                 Field("modified", "datetime", read_only=True),
@@ -193,7 +196,7 @@ def declare(registry: Registry) -> None:
             hooks=Hooks(validate=_no_new_ones),
             summarize=_summarize,
             finish=_no_type,
-            search_fields=("name", "description"),
+            searchable=False,
             activity=False,
         ),
         _assignments("user", RoleUser),

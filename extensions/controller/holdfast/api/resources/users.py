@@ -15,7 +15,7 @@ from sqlalchemy import Select, and_, func, or_, select, true
 from holdfast.api import activity
 from holdfast.api.call import Call
 from holdfast.api.errors import Invalid
-from holdfast.api.registry import Access, Field, Hooks, Registry, Resource, SubList, plain
+from holdfast.api.registry import Field, Hooks, Registry, Resource, SubList, plain
 from holdfast.api.render import ENCRYPTED
 from holdfast.api.resources import grants
 from holdfast.api.resources.access import access_list
@@ -220,7 +220,6 @@ def declare(registry: Registry) -> None:
         types={"user": "User"},
         sublists={},
         actions={},
-        access=Access(),
         base_query=_only_oneself,
         list_methods=("GET",),
         detail_methods=(),

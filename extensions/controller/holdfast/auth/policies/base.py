@@ -62,6 +62,11 @@ def related(
     return all(roles.user_has(call, content_type or field, one, role) for one in judged)
 
 
+def anywhere(call: Call, content_type: str, *fields: str) -> bool:
+    """Whether the user holds one of these roles on any object of this type at all."""
+    return is_superuser(call) or any(any(roles.holdings(call).ids(content_type, field)) for field in fields)
+
+
 def environment(call: Call, data: Mapping[str, Any], row: Any = None, field: str = "execution_environment") -> bool:
     """Whether the user may let ``field`` point to the execution environment that the data says."""
     new = data.get(f"{field}_id")
@@ -83,6 +88,7 @@ class Policy(Access):
     """Superusers do everything, auditors of the system see everything, others what a subclass allows.
 
     A type with ``content_type`` has roles: who holds ``read_role`` sees an object, who holds ``admin_role`` changes it.
+    Whether somebody may add an object of no data at all says whether there is any that they may add.
     ``shows`` are the keys of ``user_capabilities``.
     """
 

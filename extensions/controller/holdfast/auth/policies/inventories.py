@@ -14,7 +14,7 @@ from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import is_superuser
 from holdfast.auth import roles
-from holdfast.auth.policies.base import Policy, ReadOnly, related
+from holdfast.auth.policies.base import Policy, ReadOnly, anywhere, related
 from holdfast.auth.policies.things import attaches_notification, made_by_user, vars_of
 from holdfast.db.models import AdHocCommand, Group, Host, InventorySource, InventoryUpdate, NotificationTemplate
 
@@ -30,6 +30,8 @@ class Inventories(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Inventory administrators of the organization may."""
+        if not data:
+            return anywhere(call, "organization", "inventory_admin_role")
         return is_superuser(call) or related(call, data, "organization", "inventory_admin_role", mandatory=True)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:
@@ -71,6 +73,8 @@ class _Inside(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who administers the inventory."""
+        if not data:
+            return anywhere(call, "inventory", "admin_role")
         return is_superuser(call) or related(call, data, "inventory", "admin_role", mandatory=True)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:
@@ -125,6 +129,8 @@ class InventorySources(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who administers the inventory, with projects and credentials that they may use."""
+        if not data:
+            return anywhere(call, "inventory", "admin_role")
         return is_superuser(call) or (
             related(call, data, "inventory", "admin_role", mandatory=True)
             and related(call, data, "source_project", "use_role", content_type="project")
@@ -184,9 +190,13 @@ class AdHocCommands(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who holds the ad hoc role on the inventory and may use the credential."""
-        return is_superuser(call) or (
-            related(call, data, "credential", "use_role")
-            and related(call, data, "inventory", "adhoc_role", mandatory=True)
+        return (
+            not data
+            or is_superuser(call)
+            or (
+                related(call, data, "credential", "use_role")
+                and related(call, data, "inventory", "adhoc_role", mandatory=True)
+            )
         )
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
 from holdfast.api.registry import is_superuser
 from holdfast.auth import roles
-from holdfast.auth.policies.base import Policy, ReadOnly, environment, reads, related, sees_all
+from holdfast.auth.policies.base import Policy, ReadOnly, anywhere, environment, reads, related, sees_all
 from holdfast.auth.policies.inventories import Hosts, may_end
 from holdfast.auth.policies.readable import readable_jobs, readable_templates
 from holdfast.auth.policies.things import Labels, attaches_notification, made_by_user, vars_of
@@ -54,6 +54,8 @@ class JobTemplates(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who may use the project and the inventory, and see the environment."""
+        if not data:
+            return anywhere(call, "project", "use_role")
         return is_superuser(call) or (
             bool(data.get("project_id"))
             and related(call, data, "project", "use_role")
@@ -304,6 +306,8 @@ class Schedules(Policy):
         """Who may launch the template, with objects that they may use."""
         if is_superuser(call):
             return True
+        if not data:
+            return any(anywhere(call, kind, role) for kind, role in _LAUNCHED_BY.items())
         template = call.session.get(UnifiedJobTemplate, data.get("unified_job_template_id") or 0)
         return (
             template is not None

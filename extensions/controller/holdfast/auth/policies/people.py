@@ -15,7 +15,7 @@ from holdfast.api.errors import Forbidden
 from holdfast.api.registry import is_superuser
 from holdfast.auth import roles
 from holdfast.auth.policies import granting
-from holdfast.auth.policies.base import Policy, environment, related, sees_all, setting
+from holdfast.auth.policies.base import Policy, anywhere, environment, related, sees_all, setting
 from holdfast.auth.policies.things import attaches_notification
 from holdfast.db.models import Application, NotificationTemplate, Role, RoleUser, Team, Token, User
 
@@ -81,6 +81,8 @@ class Users(Policy):
         """Superusers may; administrators of an organization within it, and no more powerful ones than they are."""
         if is_superuser(call):
             return True
+        if not data:
+            return granting.manages_people(call) and anywhere(call, "organization", "admin_role")
         if call.path == call.url("users") or data.get("is_superuser") or data.get("is_system_auditor"):
             return False
         return granting.manages_people(call) and bool(roles.organizations(call, "admin_role"))
@@ -144,6 +146,8 @@ class Teams(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Administrators of the organization may."""
+        if not data:
+            return granting.manages_people(call) and anywhere(call, "organization", "admin_role")
         return is_superuser(call) or (
             granting.manages_people(call) and related(call, data, "organization", "admin_role", mandatory=True)
         )
@@ -181,6 +185,8 @@ class Applications(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Administrators of the organization may."""
+        if not data:
+            return anywhere(call, "organization", "admin_role")
         return is_superuser(call) or related(call, data, "organization", "admin_role", mandatory=True)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:

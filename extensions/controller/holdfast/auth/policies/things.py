@@ -14,7 +14,7 @@ from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
 from holdfast.api.registry import is_superuser
 from holdfast.auth import roles
-from holdfast.auth.policies.base import Policy, ReadOnly, environment, environments, reads, related, sees_all
+from holdfast.auth.policies.base import Policy, ReadOnly, anywhere, environment, environments, reads, related, sees_all
 from holdfast.auth.policies.readable import readable_templates
 from holdfast.db.models import (
     CredentialInputSource,
@@ -46,7 +46,7 @@ class Credentials(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """For oneself, or for a user, team or organization that one administers; for nobody only superusers."""
-        if is_superuser(call):
+        if is_superuser(call) or not data:
             return True
         owners = [name for name in ("user", "team", "organization") if data.get(f"{name}_id") or data.get(name)]
         return bool(owners) and all(self._may_own(call, name, data) for name in owners)
@@ -95,7 +95,7 @@ class CredentialInputSources(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who administers the one credential and may use the other."""
-        return self._may(call, data)
+        return not data or self._may(call, data)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:
         """Who administers the one credential and may use the other, before and after."""
@@ -120,6 +120,8 @@ class Projects(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Project administrators of the organization may, with credentials and environments that they may use."""
+        if not data:
+            return anywhere(call, "organization", "project_admin_role")
         return is_superuser(call) or (
             environment(call, data, field="default_environment")
             and related(call, data, "organization", "project_admin_role", mandatory=True)
@@ -198,6 +200,8 @@ class ExecutionEnvironments(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Environment administrators of the organization may, with credentials that they may use."""
+        if not data:
+            return anywhere(call, "organization", "execution_environment_admin_role")
         return is_superuser(call) or (
             related(call, data, "organization", "execution_environment_admin_role", mandatory=True)
             and related(call, data, "credential", "use_role")
@@ -238,7 +242,7 @@ class Labels(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Members of the organization may."""
-        return is_superuser(call) or related(call, data, "organization", "member_role", mandatory=True)
+        return not data or is_superuser(call) or related(call, data, "organization", "member_role", mandatory=True)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:
         """Administrators of the organization may, when they are members of the one it is moved to."""
@@ -262,6 +266,8 @@ class NotificationTemplates(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Notification administrators of the organization may."""
+        if not data:
+            return anywhere(call, "organization", "notification_admin_role")
         return is_superuser(call) or related(call, data, "organization", "notification_admin_role", mandatory=True)
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:

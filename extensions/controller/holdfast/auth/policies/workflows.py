@@ -15,7 +15,7 @@ from holdfast.api.call import Call
 from holdfast.api.errors import Forbidden
 from holdfast.api.registry import is_superuser
 from holdfast.auth import roles
-from holdfast.auth.policies.base import Policy, ReadOnly, environment, related, sees_all
+from holdfast.auth.policies.base import Policy, ReadOnly, anywhere, environment, related, sees_all
 from holdfast.auth.policies.inventories import may_end
 from holdfast.auth.policies.jobs import may_execute, may_repeat
 from holdfast.auth.policies.things import attaches_notification, made_by_user, vars_of
@@ -44,6 +44,8 @@ class WorkflowJobTemplates(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Workflow administrators of the organization, with what they may use."""
+        if not data:
+            return anywhere(call, "organization", "workflow_admin_role")
         return is_superuser(call) or (
             related(call, data, "organization", "workflow_admin_role", mandatory=True)
             and related(call, data, "inventory", "use_role")
@@ -116,11 +118,15 @@ class WorkflowJobTemplateNodes(Policy):
 
     def may_add(self, call: Call, data: Mapping[str, Any]) -> bool:
         """Who administers the workflow, may launch the template and use what it is launched with."""
-        return is_superuser(call) or (
-            related(call, data, "workflow_job_template", "admin_role", mandatory=True)
-            and self._may_run(call, data.get("unified_job_template_id"))
-            and related(call, data, "inventory", "use_role")
-            and environment(call, data)
+        return (
+            not data
+            or is_superuser(call)
+            or (
+                related(call, data, "workflow_job_template", "admin_role", mandatory=True)
+                and self._may_run(call, data.get("unified_job_template_id"))
+                and related(call, data, "inventory", "use_role")
+                and environment(call, data)
+            )
         )
 
     def may_change(self, call: Call, row: Any, data: Mapping[str, Any]) -> bool:
