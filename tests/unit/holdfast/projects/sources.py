@@ -38,7 +38,9 @@ class Origin:
     def git(self, *arguments: str) -> str:
         env = {**os.environ, **_IDENTITY, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
         command = ["git", "-c", "protocol.file.allow=always", *arguments]
-        return subprocess.run(command, cwd=self.path, env=env, check=True, capture_output=True, text=True).stdout.strip()
+        return subprocess.run(
+            command, cwd=self.path, env=env, check=True, capture_output=True, text=True
+        ).stdout.strip()
 
     def commit(self, **files: str) -> str:
         """Commit files, by name with ``__`` for a dot; returns the commit."""

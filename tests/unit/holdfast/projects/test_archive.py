@@ -101,7 +101,9 @@ def test_hostile_tar_files(tmp_path: Path, said: str) -> None:
 
 
 def test_a_file_is_not_written_through_a_link(tmp_path: Path) -> None:
-    path = tar(tmp_path / "a", (member("l", tarfile.SYMTYPE, "keep"), b""), (member("l"), b"new"), (member("keep"), b"k"))
+    path = tar(
+        tmp_path / "a", (member("l", tarfile.SYMTYPE, "keep"), b""), (member("l"), b"new"), (member("keep"), b"k")
+    )
     (tmp_path / "new").mkdir()
     archive.unpack(path, tmp_path / "new", fine)
     assert (tmp_path / "new/project/keep").read_text() == "k"
@@ -145,7 +147,7 @@ def test_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
     (tmp_path / "new").mkdir()
-    with pytest.raises(ProjectError, match="neither a tar nor a zip|cannot be unpacked"):
+    with pytest.raises(ProjectError, match=r"neither a tar nor a zip|cannot be unpacked"):
         archive.unpack(tmp_path / "a", tmp_path / "new", fine)
 
 
@@ -226,8 +228,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         handler.send_header("Location", handler.path)
         handler.end_headers()
 
-    with web(around) as address:
-        with pytest.raises(ProjectError, match="redirects more than"):
-            fetch(f"{address}/a", tmp_path / "a")
+    with web(around) as address, pytest.raises(ProjectError, match="redirects more than"):
+        fetch(f"{address}/a", tmp_path / "a")
     with pytest.raises(ProjectError, match="cannot be reached"):
         fetch(f"{address}/a", tmp_path / "a")

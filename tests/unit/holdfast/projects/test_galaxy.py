@@ -78,7 +78,7 @@ def test_what_cannot_be_installed_leaves_what_was(place: Place, tmp_path: Path) 
     (place.tree / "requirements.yml").write_text(f"roles:\n  - src: file://{archive}\n    name: mine\n")
     place.install()
     (place.tree / "requirements.yml").write_text("roles:\n  - src: file:///nowhere.tar.gz\n    name: other\n")
-    with pytest.raises(ProjectError, match="the roles that requirements.yml names could not be installed"):
+    with pytest.raises(ProjectError, match=r"the roles that requirements.yml names could not be installed"):
         place.install()
     assert os.listdir(place.kept / galaxy.ROLES) == ["mine"]
 
@@ -98,7 +98,7 @@ def test_which_files_count(place: Place) -> None:
     (place.tree / "requirements.yml").write_text("[]\n")
     assert galaxy.required(place.tree) == {galaxy.ROLES: [place.tree / "requirements.yml"]}
     (place.tree / "requirements.yml").write_text("{")
-    with pytest.raises(ProjectError, match="requirements.yml cannot be read"):
+    with pytest.raises(ProjectError, match=r"requirements.yml cannot be read"):
         galaxy.required(place.tree)
     (place.tree / "requirements.yml").unlink()
     (place.tree / "requirements.yml").symlink_to("/etc/hostname")

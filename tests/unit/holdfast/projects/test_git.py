@@ -201,7 +201,7 @@ def test_a_password_reaches_only_its_host(place: Place) -> None:
     commit = place.origin.commit(a__yml="one")
     credential = Credential("somebody", "s3cret:@/'$x")
     with web(serve_git(place.folder, credential.username, credential.password)) as address:
-        with pytest.raises(ProjectError, match="terminal prompts disabled|Authentication failed"):
+        with pytest.raises(ProjectError, match=r"terminal prompts disabled|Authentication failed"):
             place.repository(f"{address}/origin").update(Wanted(), ignore)
         place.private.joinpath("username").unlink(missing_ok=True)
         repository = place.repository(f"{address}/origin", credential)
@@ -209,10 +209,14 @@ def test_a_password_reaches_only_its_host(place: Place) -> None:
     kept = "".join(path.read_text("utf-8", "replace") for path in (place.tree / ".git").rglob("*") if path.is_file())
     assert "s3cret" not in kept
     answer = place.private / "answer"
-    other = subprocess.run([answer, "Password for 'http://evil.example': "], capture_output=True, text=True)
+    other = subprocess.run(
+        [answer, "Password for 'http://evil.example': "], capture_output=True, text=True, check=False
+    )
     assert (other.returncode, other.stdout) == (1, "")
     host = address.removeprefix("http://")
-    own = subprocess.run([answer, f"Password for 'http://somebody@{host}': "], capture_output=True, text=True)
+    own = subprocess.run(
+        [answer, f"Password for 'http://somebody@{host}': "], capture_output=True, text=True, check=False
+    )
     assert own.stdout == credential.password
     assert [path.stat().st_mode & 0o077 for path in place.private.iterdir()] == [0, 0, 0]
 

@@ -70,9 +70,9 @@ def test_an_update_is_alone(tmp_path: Path) -> None:
     with places.locked(tmp_path, "_1__x", alone=True):
         with pytest.raises(Cancelled), places.locked(tmp_path, "_1__x", alone=True, cancelled=lambda: True):
             pass
-        with pytest.raises(ProjectError, match="still being changed"):
-            with places.locked(tmp_path, "_1__x", alone=False, patience=0.01):
-                pass
+        busy = pytest.raises(ProjectError, match="still being changed")
+        with busy, places.locked(tmp_path, "_1__x", alone=False, patience=0.01):
+            pass
 
 
 def test_playbooks_and_inventories(tmp_path: Path) -> None:
@@ -102,5 +102,12 @@ def test_playbooks_and_inventories(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     os.mkfifo(tmp_path / "pipe.yml")
     (tmp_path / "out.yml").symlink_to("/etc/passwd")
-    assert listing.playbooks(tmp_path) == [".hidden.yml", "bad.yml", "Other.yaml", "site.yml", "sub/deep.yml", "vault.yml"]
+    assert listing.playbooks(tmp_path) == [
+        ".hidden.yml",
+        "bad.yml",
+        "Other.yaml",
+        "site.yml",
+        "sub/deep.yml",
+        "vault.yml",
+    ]
     assert listing.inventories(tmp_path) == ["hosts", "inv/static", "prod.ini"]
