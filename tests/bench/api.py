@@ -84,5 +84,6 @@ def _say_saturation(name: str, ours: Measured, bare: Measured, size: int) -> Non
 def _say_latencies(connections: int, found: Measured) -> None:
     print(
         f"    at half of it over {connections} connections: p50 {found.percentile(0.5):.1f} ms, "
-        f"p95 {found.percentile(0.95):.1f} ms, {len(found.latencies)} answers, {found.errors} errors {found.first_error}"
+        f"p95 {found.percentile(0.95):.1f} ms, {len(found.latencies)} answers, {found.errors} errors "
+        f"{found.first_error}"
     )

@@ -45,7 +45,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         value = value.astimezone(dt.timezone.utc)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
+    def process_result_value(self, value: dt.datetime | None, _dialect: Any) -> dt.datetime | None:
         """Aware again."""
         return value.replace(tzinfo=dt.timezone.utc) if value is not None and value.tzinfo is None else value
 
@@ -56,7 +56,7 @@ class Base(DeclarativeBase):
     No id is ever given twice: who remembers one, as the activity stream does, must not come upon another object.
     """
 
-    type_annotation_map = {dt.datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {dt.datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
@@ -71,7 +71,7 @@ class Base(DeclarativeBase):
 class EventsBase(DeclarativeBase):
     """Models of the events' database."""
 
-    type_annotation_map = {dt.datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {dt.datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
 
 
 class Stamped:
@@ -133,7 +133,7 @@ class Database:
         """The SQLite databases in a folder."""
         return cls(f"sqlite:///{folder / 'controller.db'}", f"sqlite:///{folder / 'events.db'}")
 
-    def _watch(self, conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+    def _watch(self, conn: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool) -> None:
         """Note which tables are read for an answer, and which ones a transaction writes."""
         if statement.startswith(_WRITES):
             conn.info.setdefault("written", set()).update(_tables(statement, self._names))
@@ -177,16 +177,18 @@ class Database:
     def events(self, write: bool = False) -> Iterator[Session]:
         """A session on the events' database; with ``write`` it commits at the end."""
         guard = self._events_write if write and self.events_engine.dialect.name == "sqlite" else None
-        with guard or contextlib.nullcontext():
-            with Session(self.events_engine, expire_on_commit=False, autoflush=False) as session:
-                if write:
-                    session.connection(execution_options={"immediate": True})
-                yield session
-                if write:
-                    session.flush()
-                    written = session.connection().info.pop("written", set())
-                    session.commit()
-                    self.generations.bump(written)
+        with (
+            guard or contextlib.nullcontext(),
+            Session(self.events_engine, expire_on_commit=False, autoflush=False) as session,
+        ):
+            if write:
+                session.connection(execution_options={"immediate": True})
+            yield session
+            if write:
+                session.flush()
+                written = session.connection().info.pop("written", set())
+                session.commit()
+                self.generations.bump(written)
 
     def create(self) -> None:
         """Make all tables, for tests; a served controller migrates instead."""

@@ -103,7 +103,7 @@ class Projects:
         return update
 
     def update_on_launch(self, call: Call, project: Project) -> ProjectUpdate | None:
-        """The update that a job of this project has to wait for: one that is under way, or a new one where it is due."""
+        """The update that a job of this project has to wait for: one under way, or a new one where it is due."""
         query = select(ProjectUpdate).where(ProjectUpdate.project_id == project.id)
         latest = call.session.scalars(query.order_by(ProjectUpdate.id.desc()).limit(1)).first()
         if latest is not None and latest.status in ACTIVE:

@@ -19,7 +19,10 @@ class ActivityStream(Base):
     """One entry. ``object1``/``object2`` are types; ``objects`` maps a type to the ids it is about."""
 
     __tablename__ = "activity_stream"
-    __table_args__ = (Index("activity_object", "object1", "object1_id"), Index("activity_object2", "object2", "object2_id"))  # fmt: skip
+    __table_args__ = (
+        Index("activity_object", "object1", "object1_id"),
+        Index("activity_object2", "object2", "object2_id"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     timestamp: Mapped[dt.datetime] = mapped_column(default=now)
     operation: Mapped[str] = mapped_column(String(16))

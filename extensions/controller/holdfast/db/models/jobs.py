@@ -21,7 +21,8 @@ class UnifiedJob(Stamped, Authored, Base):
 
     ``status`` is AWX's word; what AWX has no word for stands in ``job_explanation``. ``secret_answers`` are survey
     answers and prompts that are secret, encrypted. ``prompts`` is what the launch gave beyond the template, for a
-    relaunch. ``interrupted``: the controller was killed while it ran. ``idempotency_key`` is the client's, unique for each person.
+    relaunch. ``interrupted``: the controller was killed while it ran. ``idempotency_key`` is the client's, unique for
+    each person.
     """
 
     __tablename__ = "unified_jobs"
