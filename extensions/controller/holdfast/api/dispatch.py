@@ -16,6 +16,9 @@ from holdfast.api.registry import Action, Page, Resource
 
 log = logging.getLogger("holdfast.api")
 SAFE = ("GET", "HEAD", "OPTIONS")
+OLD = '299 awx "This resource has been deprecated and will be removed in a future release."'
+_DEPRECATED = ("roles", "object_roles", "access_list")
+"""Paths below objects that AWX calls deprecated, as it does all about roles."""
 
 
 class NoPath(NotFound):
@@ -35,6 +38,8 @@ def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
         reply = _told(error)
     if call.allow:
         reply.headers.setdefault("Allow", ", ".join(call.allow))
+    if parts and (parts[0] == "roles" or (len(parts) == 3 and parts[2] in _DEPRECATED)):
+        reply.headers["Warning"] = OLD
     return reply
 
 

@@ -11,6 +11,7 @@ import time
 
 from sqlalchemy import update
 
+from holdfast.auth.codes import Codes
 from holdfast.auth.lifetimes import session_seconds
 from holdfast.auth.passwords import Known
 from holdfast.auth.throttle import Throttle
@@ -32,6 +33,7 @@ class Guard:
         self.known = Known()
         self.throttle = Throttle()
         self.uses = Uses(controller.database, controller.settings)
+        self.codes = Codes(controller.secrets)
 
     @staticmethod
     def of(controller: Controller) -> Guard:

@@ -23,6 +23,7 @@ MODULES = (
     "role_assignments",
     "login",
     "oauth",
+    "oauth_authorize",
     "labels",
     "inventories",
     "hosts",

@@ -23,6 +23,7 @@ from holdfast.api.registry import Page, Registry
 from holdfast.api.resources.tokens import issue
 from holdfast.auth import lifetimes, tokens
 from holdfast.auth.browser import form
+from holdfast.auth.guard import Guard
 from holdfast.auth.signin import check_password
 from holdfast.db.base import now
 from holdfast.db.models import Application, Token, User
@@ -67,6 +68,8 @@ def _token(call: Call) -> Reply:
         return _by_password(call, application, given)
     if grant == "refresh_token":
         return _by_refresh(call, application, given)
+    if grant == "authorization_code":
+        return _by_code(call, application, given)
     raise Refused("unsupported_grant_type")
 
 
@@ -82,6 +85,23 @@ def _by_password(call: Call, application: Application, given: Mapping[str, str])
     scope = _scope(given.get("scope", "write"))
     with call.controller.database.writing() as session:
         return _give(call, session, session.get_one(User, user.id), application, scope)
+
+
+def _by_code(call: Call, application: Application, given: Mapping[str, str]) -> Reply:
+    """A token for what a user allowed in a browser."""
+    allowed = Guard.of(call.controller).codes.take(given.get("code", ""))
+    if (
+        allowed is None
+        or allowed.client_id != application.client_id
+        or allowed.redirect_uri != given.get("redirect_uri")
+        or not allowed.proved(given.get("code_verifier", ""))
+    ):
+        raise Refused("invalid_grant")
+    with call.controller.database.writing() as session:
+        user = session.get(User, allowed.user_id)
+        if user is None or not user.is_active:
+            raise Refused("invalid_grant")
+        return _give(call, session, user, application, allowed.scope)
 
 
 def _by_refresh(call: Call, application: Application, given: Mapping[str, str]) -> Reply:

@@ -114,7 +114,7 @@ class Users(Policy):
         count = call.cache.get("superusers")
         if count is None:
             query = select(func.count()).select_from(User).where(User.is_superuser.is_(True))
-            count = call.cache["superusers"] = call.session.scalar(query)
+            count = call.cache["superusers"] = call.session.scalar(query) or 0
         return int(count)
 
     def capabilities(self, call: Call, rows: Sequence[Any]) -> Mapping[int, Mapping[str, bool]]:
