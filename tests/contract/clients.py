@@ -57,6 +57,7 @@ class Clients:
             "NO_PROXY": "*",
             "CONTROLLER_HOST": served.url,
             "CONTROLLER_VERIFY_SSL": "false",
+            "CONTROLLER_COLOR": "false",
             "ANSIBLE_COLLECTIONS_PATH": variables.get("ANSIBLE_COLLECTIONS_PATH", ""),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCALHOST_WARNING": "0",

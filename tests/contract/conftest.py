@@ -33,5 +33,5 @@ def collection(clients: Clients) -> Clients:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A controller with some objects, for tests that leave these as they are."""
     home: Path = tmp_path_factory.mktemp("served")
-    with controller(home) as served:
+    with controller(home, HOLDFAST_PROJECT_FILE_ROOTS=str(home)) as served:
         yield prepare(served)

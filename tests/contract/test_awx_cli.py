@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
 
 from tests.contract.clients import Clients
 from tests.contract.stage import Stage, write_playbooks
@@ -72,7 +71,7 @@ def test_all_pages_of_a_list(clients: Clients, stage: Stage) -> None:
         stage.served.call("POST", f"/api/v2/inventories/{group}/hosts/", {"name": f"many{number:02d}"})
     one = clients.json(stage.served, "hosts", "list", "--inventory", str(group))
     assert (one["count"], len(one["results"])) == (60, 25)
-    every = clients.json(stage.served, "hosts", "list", "--inventory", str(group), "--all", "--order_by", "-name")
+    every = clients.json(stage.served, "hosts", "list", "--inventory", str(group), "--all", "--order_by=-name")
     assert [row["name"] for row in every["results"]] == [f"many{number:02d}" for number in reversed(range(60))]
 
 
@@ -153,8 +152,8 @@ def test_roles_are_granted_and_revoked(clients: Clients, stage: Stage) -> None:
     clients.succeed(served, "users", "delete", "cli-joe")
 
 
-def test_a_project_from_git(clients: Clients, stage: Stage, tmp_path: Path) -> None:
-    repository = stage.served.projects / "sources" / "cli"
+def test_a_project_from_git(clients: Clients, stage: Stage) -> None:
+    repository = stage.served.home / "sources" / "cli"
     write_playbooks(repository)
     identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
     for words in (("init", "-q", "-b", "main"), ("add", "."), (*identity, "commit", "-q", "-m", "playbooks")):
