@@ -105,9 +105,8 @@ def test_who_is_no_client_gets_nothing(app, programs):
 
 def test_refreshing_ends_the_old_token_and_never_widens_it(app, programs, world):
     first = ask(app, programs["trusted"], **PASSWORD, scope="read").json()
-    wider = ask(
-        app, programs["trusted"], grant_type="refresh_token", refresh_token=first["refresh_token"], scope="write"
-    )
+    form = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    wider = ask(app, programs["trusted"], **form, scope="write")
     assert wider.json() == {"error": "invalid_scope"}
     other = ask(app, programs["web"], **form)
     assert other.json() == {"error": "invalid_grant"}
