@@ -194,7 +194,7 @@ def _below(call: Call, resource: Resource, key: str, name: str) -> Reply:
         if call.method == "OPTIONS":
             row = (_load if action.options is not None else _load_if_any)(call, resource, key)
             return Reply(body=options.of_action(call, resource, row, name, action))
-        return _action(call, _load(call, resource, key), action)
+        return _action(call, _load(call, resource, key, action.public), action)
     if sub is None:
         raise NoPath()
     _allow(call, sublists.methods(sub))
@@ -210,10 +210,13 @@ def _named(call: Call, resource: Resource, key: str) -> None:
         raise NoPath()
 
 
-def _load(call: Call, resource: Resource, key: str) -> Any:
-    """The object of a path. What is not found by its name is told as little of as possible."""
+def _load(call: Call, resource: Resource, key: str, public: bool = False) -> Any:
+    """The object of a path; where it is ``public`` for a handler that judges who may have it.
+
+    What is not found by its name is told as little of as possible.
+    """
     try:
-        return views.load(call, resource, key)
+        return (views.find if public else views.load)(call, resource, key)
     except NotFound:
         if not pages.is_id(key):
             call.allow = ()

@@ -36,11 +36,17 @@ def list_rows(call: Call, resource: Resource, query: Select[Any] | None = None) 
     return Reply(body=page.body(render_as(call, resource, page.rows, False) if alike else render(call, page.rows)))
 
 
-def load(call: Call, resource: Resource, key: str) -> Any:
-    """The object with this id or named URL. Raises NotFound, or Forbidden where the user may not see it."""
+def find(call: Call, resource: Resource, key: str) -> Any:
+    """The object with this id or named URL, whoever asks. Raises NotFound."""
     row = pages.find(call, resource, key)
     if row is None:
         raise NotFound(resource.model_name)
+    return row
+
+
+def load(call: Call, resource: Resource, key: str) -> Any:
+    """The object with this id or named URL. Raises NotFound, or Forbidden where the user may not see it."""
+    row = find(call, resource, key)
     visible = resource.access.visible(call)
     if visible is not None:
         seen = call.session.scalar(select(resource.model.id).where(resource.model.id == row.id, visible))
