@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sqlalchemy import DateTime, Engine, Integer, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
