@@ -10,6 +10,7 @@ needs again.
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from pathlib import Path
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -24,12 +25,19 @@ def migrate(database: Database) -> None:
     """Upgrade both databases to their newest revisions. Raises HoldfastError for one made by a newer Holdfast."""
     for engine, which in ((database.engine, "main"), (database.events_engine, "events")):
         if not is_current(engine, which):
-            engine.dispose()  # a connection must not be shared with the child
-            child = multiprocessing.get_context("fork").Process(target=upgrade, args=(engine, which))
-            child.start()
-            child.join()
-            if child.exitcode != 0:
-                raise HoldfastError(f"the schema of {shown(engine)} could not be brought up to date; see above")
+            engine.dispose()  # a connection must not be shared with a child
+            if threading.active_count() > 1:
+                upgrade(engine, which)  # a fork would take over locks that other threads hold
+            else:
+                _upgrade_in_child(engine, which)
+
+
+def _upgrade_in_child(engine: Engine, which: str) -> None:
+    child = multiprocessing.get_context("fork").Process(target=upgrade, args=(engine, which))
+    child.start()
+    child.join()
+    if child.exitcode != 0:
+        raise HoldfastError(f"the schema of {shown(engine)} could not be brought up to date; see above")
 
 
 def shown(engine: Engine) -> str:
