@@ -19,6 +19,10 @@ EXCEPTIONS: Mapping[int, str] = {
 }
 
 PARTS: Mapping[int, tuple[str, ...]] = {
+    13: (
+        *(".task_manager_", ".dependency_manager_", ".workflow_manager_", ".dispatcher_"),
+        *(".subsystem_metrics_", ".callback_receiver_"),
+    ),
     74: (".results[0].related", ".results[1].related", ".results[2].related"),
     310: (".status",),
     322: tuple(f".results[{number}].{key}:" for number in range(3) for key in ("event", "event_display", "playbook")),

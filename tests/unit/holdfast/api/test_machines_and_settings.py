@@ -216,7 +216,13 @@ def test_the_dashboard_counts(client: TestClient) -> None:
     assert after["hosts"]["failed"] == before["hosts"]["failed"]
 
 
-def test_metrics_tell_the_version(client: TestClient) -> None:
-    answer = client.get(f"{V2}/metrics/")
-    assert answer.status_code == 200
-    assert "awx_system_info" in answer.text
+def test_metrics_are_text_or_data(client: TestClient, controller: Controller) -> None:
+    data = client.get(f"{V2}/metrics/?format=json").json()
+    assert data["awx_organizations_total"] == {"type": "gauge", "samples": [{"labels": {}, "value": 1.0}]}
+    assert data["awx_system_info"]["samples"][0]["labels"]["tower_version"] == "24.6.1"
+    node = {"node": controller.settings.node_name, "status": "running"}
+    assert {"labels": node, "value": 1.0} in data["awx_instance_status_total"]["samples"]
+    text = client.get(f"{V2}/metrics/").text
+    assert "# TYPE awx_organizations_total gauge\nawx_organizations_total 1.0\n" in text
+    assert sum(line.startswith("# TYPE ") for line in text.splitlines()) == len(data)
+    assert client.get(f"{V2}/metrics/", auth=("ann", "pw")).status_code == 403

@@ -72,7 +72,7 @@ def _held(call: Call, model: type[Any]) -> list[Any]:
     return [one for one in call.session.identity_map.values() if isinstance(one, model)]
 
 
-def _jobs_of(call: Call, row: Instance) -> Jobs:
+def jobs_of(call: Call, row: Instance) -> Jobs:
     """The jobs of an instance, counted for all that the session holds at once."""
     found: dict[str, Jobs] = call.cache.get("instance_jobs", {})
     if "instance_jobs" not in call.cache:
@@ -219,14 +219,14 @@ def _shown(name: str, kind: str, value: Callable[[Call, Any], Any]) -> Field:
 def _instance_capacity() -> tuple[Field, ...]:
     return (
         Field("capacity", "integer", read_only=True),
-        _shown("consumed_capacity", "field", lambda call, row: _jobs_of(call, row)[0]),
+        _shown("consumed_capacity", "field", lambda call, row: jobs_of(call, row)[0]),
         _shown(
             "percent_capacity_remaining",
             "field",
-            lambda call, row: remaining(row.capacity, _jobs_of(call, row)[0]),
+            lambda call, row: remaining(row.capacity, jobs_of(call, row)[0]),
         ),
-        _shown("jobs_running", "integer", lambda call, row: _jobs_of(call, row)[0]),
-        _shown("jobs_total", "integer", lambda call, row: _jobs_of(call, row)[1]),
+        _shown("jobs_running", "integer", lambda call, row: jobs_of(call, row)[0]),
+        _shown("jobs_total", "integer", lambda call, row: jobs_of(call, row)[1]),
     )
 
 
