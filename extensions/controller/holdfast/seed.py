@@ -119,6 +119,9 @@ def _make_objects(session: Session, node_name: str) -> None:
         roles.make(session, one.type, one.id)
         if one.type == "organization":
             roles.seed(session)
+        if one.type == "schedule":
+            template = session.get_one(models.UnifiedJobTemplate, row.unified_job_template_id)
+            template.next_schedule_id, template.next_job_run = row.id, row.next_run
         made.append((one, row))
     admin = session.get_one(models.User, objects.ADMIN)
     for one, row in made:
