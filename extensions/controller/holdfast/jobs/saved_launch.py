@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.api.call import Call
 from holdfast.api.errors import Invalid
-from holdfast.auth.secrets import ENCRYPTED
+from holdfast.auth.secrets import ENCRYPTED, SecretBox
 from holdfast.db.models import ExecutionEnvironment, Inventory, JobTemplate, UnifiedJobTemplate
 from holdfast.jobs import prompting, surveys
 from holdfast.jobs.credential_rows import all_passwords_needed
@@ -70,6 +70,14 @@ def _given(call: Call, data: Mapping[str, Any], row: Any) -> dict[str, Any]:
     sealed = data["secret_data"] if "secret_data" in data else getattr(row, "secret_data", None) or {}
     found["extra_vars"] = {**shown, **call.controller.secrets.open_all(sealed)}
     return found
+
+
+def kept(secrets: SecretBox, row: Any) -> dict[str, Any]:
+    """What is kept, as a launch would give it: objects as rows, secret answers in clear; without what says nothing."""
+    found: dict[str, Any] = {name: getattr(row, name) for name in _PROMPTS}
+    found.update({name: list(getattr(row, name)) for name in prompting.MANY})
+    found = {name: value for name, value in found.items() if value is not None and value != []}
+    return {**found, "extra_vars": {**row.extra_data, **secrets.open_all(row.secret_data or {})}}
 
 
 def _seal(call: Call, data: dict[str, Any], row: Any, template: Any, errors: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from holdfast.db.models import (
     WorkflowJob,
     WorkflowJobNode,
 )
-from holdfast.jobs import building, launching, prompting
+from holdfast.jobs import building, launching, prompting, saved_launch
 from holdfast.jobs.artifacts import SLICE, handed_on
 from holdfast.jobs.credential_rows import all_passwords_needed, by_key
 from holdfast.jobs.dispatching import TASKS, Dispatcher
@@ -119,16 +119,12 @@ class Jobs:
 
     def _given(self, row: WorkflowJobNode, around: WorkflowJob) -> tuple[dict[str, Any], set[str]]:
         """What a node gives to its template, over it what the workflow job gives; and which variables are secret."""
-        opened = self._controller.secrets.open_all(row.secret_data or {})
-        found: dict[str, Any] = {"extra_vars": {**row.extra_data, **opened}}
-        for name in prompting.ASK[JobTemplate]:
-            if name not in ("extra_vars", *prompting.MANY):
-                above = getattr(around, name, None) if name in _FROM_WORKFLOW else None
-                found[name] = above if above is not None else getattr(row, name)
-        found["credentials"] = list(by_key([*row.credentials, *around.credentials]).values())
-        found["labels"], found["instance_groups"] = list(row.labels), list(row.instance_groups)
-        found = {name: value for name, value in found.items() if value is not None and value != []}
-        return found, {*opened, *(around.secret_answers or {})}
+        found = saved_launch.kept(self._controller.secrets, row)
+        above = {name: getattr(around, name) for name in _FROM_WORKFLOW}
+        found.update({name: value for name, value in above.items() if value is not None})
+        if around.credentials:
+            found["credentials"] = list(by_key([*row.credentials, *around.credentials]).values())
+        return found, {*(row.secret_data or {}), *(around.secret_answers or {})}
 
     def _above(self, around: WorkflowJob) -> dict[str, Any]:
         """The variables of the workflow job: its jobs are given them whether their templates ask for any or not."""

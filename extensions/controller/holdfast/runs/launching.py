@@ -28,7 +28,7 @@ from holdfast.db.models import (
     WorkflowJobNode,
     WorkflowJobTemplate,
 )
-from holdfast.jobs import launching, prompting
+from holdfast.jobs import launching, prompting, saved_launch
 from holdfast.jobs.artifacts import handed_on
 
 WORDS = ("limit", "scm_branch", "job_tags", "skip_tags")
@@ -130,21 +130,16 @@ def node_values(
 
     What the workflow around it says counts more than the node. Of variables, artifacts count most.
     """
-    own = secrets.open_all(row.secret_data or {})
-    above = secrets.open_all(around.secret_answers or {})
-    given: dict[str, Any] = {"extra_vars": {**row.extra_data, **own, **variables_of(around), **above}}
-    for name in ("inventory", *WORDS):
-        value = getattr(around, name) if getattr(around, name) is not None else getattr(row, name)
-        if value is not None:
-            given[name] = value
-    if row.labels:
-        given["labels"] = list(row.labels)
+    given = saved_launch.kept(secrets, row)
+    above = {name: getattr(around, name) for name in ("inventory", *WORDS)}
+    given.update({name: value for name, value in above.items() if value is not None})
+    given["extra_vars"] |= {**variables_of(around), **secrets.open_all(around.secret_answers or {})}
     accepted = prompting.judge(session, template, given).accepted
     artifacts, hidden = handed_on(row)
     variables = {**accepted.get("extra_vars", {}), **artifacts}
     if variables:
         accepted["extra_vars"] = variables
-    return accepted, {*own, *above, *hidden} & set(variables)
+    return accepted, {*(row.secret_data or {}), *(around.secret_answers or {}), *hidden} & set(variables)
 
 
 def variables_of(job: WorkflowJob) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED
-from sqlalchemy import insert, or_, select
+from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.context import Controller
@@ -164,6 +164,12 @@ class Runs:
         """The controller ends: what its end breaks off is judged after the next start."""
         self._stopped = True
         self.alarms.stop()
+
+    @staticmethod
+    def forget(session: Session, run_id: str) -> None:
+        """Delete all that is known of a run which is over."""
+        for model, column in ((RunChange, RunChange.run_id), (ExecutionRow, ExecutionRow.run_id), (Run, Run.id)):
+            session.execute(delete(model).where(column == run_id))
 
     # --- one event ----------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -51,18 +51,22 @@ def _show_cancel(_call: Call, row: UnifiedJob) -> Reply:
     return Reply(body={"can_cancel": row.status in ACTIVE})
 
 
-def _cancel(call: Call, row: UnifiedJob) -> Reply:
-    if not is_superuser(call) and not may_cancel(call, row):
-        raise Forbidden()
-    if row.status not in ACTIVE:
-        raise NotAllowed(call.method)
+def _cancel_job(call: Call, row: UnifiedJob) -> None:
     call.controller.services["jobs"].cancel_in(call.session, row)
-    return Reply(202)
 
 
-def cancel_action(title: str) -> Action:
-    """``cancel`` of a kind of job."""
-    return Action({"GET": _show_cancel, "POST": _cancel}, title=f"{title} Cancel")
+def cancel_action(title: str, cancel: Callable[[Call, Any], None] = _cancel_job) -> Action:
+    """``cancel`` of a kind of job; ``cancel`` is how that is done to one that has not ended."""
+
+    def post(call: Call, row: UnifiedJob) -> Reply:
+        if not is_superuser(call) and not may_cancel(call, row):
+            raise Forbidden()
+        if row.status not in ACTIVE:
+            raise NotAllowed(call.method)
+        cancel(call, row)
+        return Reply(202)
+
+    return Action({"GET": _show_cancel, "POST": post}, title=f"{title} Cancel")
 
 
 def refuse_deletion(call: Call, row: UnifiedJob) -> Reply | None:

@@ -204,7 +204,7 @@ def source_workflow_job(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
     for row in rows:
         around = around_of(row)
         if around is not None:
-            found[row.id] = brief(around)
+            found[row.id] = {name: value for name, value in brief(around).items() if name != "type"}
     return found
 
 

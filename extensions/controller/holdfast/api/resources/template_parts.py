@@ -104,8 +104,11 @@ TEMPLATE_LINKS: tuple[Related, ...] = (
 
 def resolved_environment(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
     """``resolved_environment``: what a job of the template would run in; not told of what has just been made."""
-    if call.method == "POST":
-        return {}
+    return {} if call.method == "POST" else environments(call, rows)
+
+
+def environments(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+    """What jobs of these templates would run in."""
     found = {}
     for row in rows:
         environment = _environment_of(call, row)

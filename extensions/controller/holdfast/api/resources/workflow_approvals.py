@@ -11,75 +11,110 @@ from typing import Any
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from sqlalchemy import Select, select
 
+from holdfast.api import activity
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
-from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
+from holdfast.api.registry import (
+    Action,
+    Field,
+    Hooks,
+    Registry,
+    Related,
+    Resource,
+    SubList,
+    Summary,
+    is_superuser,
+    plain,
+)
+from holdfast.api.resources import in_use
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, CREATED_BY, NAMED, below, link_to
 from holdfast.api.resources.job_actions import refuse_deletion
 from holdfast.api.resources.job_parts import (
     JOB_FIELDS,
     JOB_LINKS,
     JOB_SUMMARY,
+    MAX_INTEGER,
     TEMPLATE_STATUSES,
     around_of,
     find_around,
     read_only,
     summarize_jobs,
 )
-from holdfast.api.resources.template_parts import resolved_environment
-from holdfast.auth import policies
-from holdfast.db.models import WorkflowApproval, WorkflowApprovalTemplate, WorkflowJobTemplateNode
+from holdfast.api.resources.template_parts import environments
+from holdfast.api.resources.workflow_nodes import named
+from holdfast.auth import policies, roles
+from holdfast.db.models import (
+    UnifiedJob,
+    UnifiedJobTemplate,
+    WorkflowApproval,
+    WorkflowApprovalTemplate,
+    WorkflowJobTemplate,
+    WorkflowJobTemplateNode,
+)
+from holdfast.jobs.states import PENDING
 from holdfast.runs import people
 
 ANSWERED = "This workflow step has already been approved or denied."
-NOT_SHOWN = ("execution_node", "controller_node")
+NOT_SHOWN = ("execution_node", "controller_node", "event_processing_finished")
 POLICY = policies.WorkflowApprovals()
 
 
 def _may_answer(call: Call, row: WorkflowApproval) -> bool:
-    return row.status == "pending" and POLICY.may_approve(call, row)
+    """Whether the user could answer now; the workflow around the question was looked up with its summary."""
+    if row.status != PENDING:
+        return False
+    around = around_of(row)
+    template = around.unified_job_template if around is not None else None
+    if is_superuser(call) or not isinstance(template, WorkflowJobTemplate):
+        return is_superuser(call)
+    return roles.has(call, "workflow_job_template", template, "approval_role")
+
+
+def _expiration(_call: Call, row: WorkflowApproval) -> Any:
+    return row.approval_expiration if row.status == PENDING else None
 
 
 FIELDS: tuple[Field, ...] = (
     *(one for one in JOB_FIELDS if one.name not in NOT_SHOWN),
+    read_only("event_processing_finished", "boolean", detail=True, value=lambda _call, _row: True),
     read_only("can_approve_or_deny", "field", filterable=False, value=_may_answer),
-    read_only("approval_expiration", "datetime"),
-    read_only("timed_out", "boolean"),
+    read_only("approval_expiration", "field", filterable=False, value=_expiration),
+    read_only("timed_out", "boolean", value=lambda _call, row: bool(row.timed_out)),
 )
 
 
-def _around(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+def _workflow_job(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
     find_around(call, rows)
-    found = {row.id: around_of(row) for row in rows}
-    return {key: _brief(job) for key, job in found.items() if job is not None}
+    jobs = {row.id: around_of(row) for row in rows}
+    return {key: named(job) for key, job in jobs.items() if job is not None}
 
 
 def _workflow(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
     find_around(call, rows)
-    found = {row.id: getattr(around_of(row), "unified_job_template", None) for row in rows}
-    return {key: _brief(template) for key, template in found.items() if template is not None}
+    jobs = {row.id: around_of(row) for row in rows}
+    call.fetch(UnifiedJobTemplate, [job.unified_job_template_id for job in jobs.values() if job is not None])
+    templates = {key: job.unified_job_template for key, job in jobs.items() if job is not None}
+    return {key: named(one) for key, one in templates.items() if one is not None}
 
 
-def _question(_call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+def _question(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
+    call.fetch(UnifiedJobTemplate, [row.unified_job_template_id for row in rows])
     templates = {row.id: row.unified_job_template for row in rows}
-    return {key: {**_brief(one), "timeout": one.timeout} for key, one in templates.items() if one is not None}
+    return {key: {**named(one), "timeout": one.timeout} for key, one in templates.items() if one is not None}
 
 
-def _brief(row: Any) -> dict[str, Any]:
-    return {"id": row.id, "name": row.name, "description": row.description}
-
-
-def _answer(approved: bool) -> Any:
+def _answer(approved: bool) -> Action:
     def answer(call: Call, row: WorkflowApproval) -> Reply:
         if not POLICY.may_approve(call, row):
             raise Forbidden()
-        if row.status != "pending":
+        if row.status != PENDING:
             raise Invalid({"error": ANSWERED})
         by = call.user.username if call.user is not None else ""
         try:
             people.vote(call.session, call.controller.services["runs"], row, by, approved)
         except HoldfastError as error:
             raise Invalid({"error": str(error)}) from None
+        activity.record(call, "update", "workflow_approval", row, {"status": [PENDING, row.status]})
         return Reply(204)
 
     return Action(
@@ -92,12 +127,19 @@ def _approvals(_call: Call, row: WorkflowApprovalTemplate) -> Select[Any]:
     return select(WorkflowApproval).where(WorkflowApproval.unified_job_template_id == row.id)
 
 
+def _deleting(call: Call, row: WorkflowApprovalTemplate) -> Reply | None:
+    in_use.refuse_if_running(call, UnifiedJob.unified_job_template_id == row.id)
+    return None
+
+
 def _workflow_of_template(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
     """The workflow whose node asks the question."""
-    query = select(WorkflowJobTemplateNode).where(
-        WorkflowJobTemplateNode.unified_job_template_id.in_([row.id for row in rows])
-    )
-    return {node.unified_job_template_id: _brief(node.workflow_job_template) for node in call.session.scalars(query)}
+    node = WorkflowJobTemplateNode
+    query = select(node.unified_job_template_id, node.workflow_job_template_id)
+    pairs = call.session.execute(query.where(node.unified_job_template_id.in_([row.id for row in rows])))
+    workflows: dict[int, int] = {int(question or 0): workflow for question, workflow in pairs}
+    found = call.fetch(UnifiedJobTemplate, workflows.values())
+    return {question: named(found[workflow]) for question, workflow in workflows.items()}
 
 
 def declare(registry: Registry) -> None:
@@ -121,7 +163,7 @@ def _approval() -> Resource:
         ),
         summary=(
             Summary("workflow_job_template", batch=_workflow),
-            Summary("workflow_job", batch=_around),
+            Summary("workflow_job", batch=_workflow_job),
             Summary("workflow_approval_template", batch=_question),
             Summary("approved_or_denied_by"),
             *(one for one in JOB_SUMMARY if one.name not in ("organization", "modified_by")),
@@ -153,17 +195,18 @@ def _template() -> Resource:
             read_only("next_job_run", "datetime"),
             read_only("status", "choice", choices=TEMPLATE_STATUSES),
             Field("execution_environment", "id", to="execution_environments", null=True, default=None),
-            Field("timeout", "integer", default=0),
+            Field("timeout", "integer", default=0, min_value=0, max_value=MAX_INTEGER),
         ),
         related=(*AUTHORS, Related("jobs", "approvals")),
         summary=(
             Summary("workflow_job_template", batch=_workflow_of_template),
             *AUTHORS_SUMMARY,
-            Summary("resolved_environment", batch=resolved_environment, detail=True),
+            Summary("resolved_environment", batch=environments, detail=True),
         ),
-        summarize=lambda _call, rows: {row.id: _brief(row) for row in rows},
+        summarize=plain("id", "name", "description", "timeout"),
         sublists={"approvals": SubList("workflow_approvals", query=_approvals)},
         access=policies.WorkflowApprovalTemplates(),
+        hooks=Hooks(deleting=_deleting),
         list_methods=(),
         detail_methods=("GET", "PUT", "PATCH", "DELETE"),
     )

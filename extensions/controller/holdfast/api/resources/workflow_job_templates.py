@@ -30,20 +30,11 @@ from holdfast.auth import policies
 from holdfast.db.models import UnifiedJob, WorkflowJob, WorkflowJobTemplate
 
 FLAGS = ("survey_enabled", "allow_simultaneous", "ask_variables_on_launch")
-PROMPTS = ("limit", "scm_branch", "skip_tags", "job_tags")
 
 
-def _or_none(name: str) -> Any:
-    """A prompt of a workflow that says nothing is shown as null."""
-    return lambda _call, row: getattr(row, name) or None
-
-
-def _prompt(name: str, **more: Any) -> Field:
-    return Field(name, null=True, default="", filterable=False, value=_or_none(name), clean=_text, **more)
-
-
-def _text(_call: Call, value: Any) -> str:
-    return value or ""
+def _word(name: str, **more: Any) -> Field:
+    """A prompt that the workflow may give to its nodes; null leaves it to them."""
+    return Field(name, null=True, default=None, filterable=False, **more)
 
 
 FIELDS: tuple[Field, ...] = (
@@ -56,8 +47,8 @@ FIELDS: tuple[Field, ...] = (
     Field("organization", "id", to="organizations", null=True, default=None),
     *(Field(name, "boolean", default=False) for name in FLAGS),
     Field("inventory", "id", to="inventories", null=True, default=None),
-    _prompt("limit"),
-    _prompt("scm_branch", max_length=1024),
+    _word("limit"),
+    _word("scm_branch", max_length=1024),
     Field("ask_inventory_on_launch", "boolean", default=False),
     Field("ask_scm_branch_on_launch", "boolean", default=False),
     Field("ask_limit_on_launch", "boolean", default=False),
@@ -66,15 +57,12 @@ FIELDS: tuple[Field, ...] = (
     Field("ask_labels_on_launch", "boolean", default=False),
     Field("ask_skip_tags_on_launch", "boolean", default=False),
     Field("ask_tags_on_launch", "boolean", default=False),
-    _prompt("skip_tags", max_length=1024),
-    _prompt("job_tags"),
+    _word("skip_tags", max_length=1024),
+    _word("job_tags"),
 )
 
 
 def _validate(call: Call, data: dict[str, Any], row: WorkflowJobTemplate | None) -> None:
-    for name in PROMPTS:
-        if name in data and data[name] is None:
-            data[name] = ""
     if "webhook_service" in data and data["webhook_service"] != (row.webhook_service if row is not None else ""):
         data["webhook_key"] = new_webhook_key(call) if data["webhook_service"] else ""
 
@@ -88,7 +76,7 @@ def _copied(call: Call, old: WorkflowJobTemplate, new: WorkflowJobTemplate) -> N
     """A copy asks the same questions and has the same nodes; its approvals are questions of its own."""
     new.survey_spec = dict(old.survey_spec or {})
     new.webhook_key = ""
-    copy_design(call.session, old, new)
+    copy_design(call, old, new)
 
 
 def _jobs(_call: Call, row: WorkflowJobTemplate) -> Select[Any]:

@@ -11,9 +11,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
-from holdfast.api.registry import Action, Field, Hooks, Registry, Resource, SubList, Summary
+from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
 from holdfast.api.resources import access, labels
-from holdfast.api.resources.common import AUTHORS, below, link_to
+from holdfast.api.resources.common import AUTHORS, below
 from holdfast.api.resources.job_actions import cancel_action, refuse_deletion
 from holdfast.api.resources.job_parts import (
     JOB_FIELDS,
@@ -29,18 +29,12 @@ from holdfast.api.resources.workflow_nodes import nodes_of
 from holdfast.auth import policies
 from holdfast.db.models import WorkflowJob
 from holdfast.jobs import idempotency
-from holdfast.jobs.states import ACTIVE
 
 NOT_SHOWN = ("execution_environment", "execution_node", "controller_node", "event_processing_finished")
 """Fields of other kinds of jobs that a workflow job has not: clients that wait look at ``finished``."""
-STILL_RUNNING = "Wait until the workflow job finishes before it is launched again."
-FAILED = "failed"
-NODES = Field("nodes", "choice", choices=(("all", "All nodes"), (FAILED, "Nodes that did not succeed")), default="all")
+ALL, FAILED = "all", "failed"
+NODES = Field("nodes", "choice", choices=((ALL, "All nodes"), (FAILED, "Nodes that did not succeed")), default=ALL)
 POLICY = policies.WorkflowJobs()
-
-
-def _or_none(name: str) -> Any:
-    return lambda _call, row: getattr(row, name) or None
 
 
 def _sliced(_call: Call, row: WorkflowJob) -> int | None:
@@ -52,6 +46,16 @@ def _workflow(_call: Call, row: WorkflowJob) -> int | None:
     return None if row.is_sliced_job else row.unified_job_template_id
 
 
+def _sliced_link(row: WorkflowJob) -> tuple[str, Any] | None:
+    return ("job_templates", row.unified_job_template_id) if row.is_sliced_job else None
+
+
+def _workflow_link(row: WorkflowJob) -> tuple[str, Any] | None:
+    if row.is_sliced_job or row.unified_job_template_id is None:
+        return None
+    return ("workflow_job_templates", row.unified_job_template_id)
+
+
 FIELDS: tuple[Field, ...] = (
     *(one for one in JOB_FIELDS if one.name not in NOT_SHOWN),
     read_only("workflow_job_template", "id", to="workflow_job_templates", value=_workflow),
@@ -60,14 +64,19 @@ FIELDS: tuple[Field, ...] = (
     read_only("job_template", "id", to="job_templates", value=_sliced),
     read_only("is_sliced_job", "boolean", value=lambda _call, row: bool(row.is_sliced_job)),
     read_only("inventory", "id", to="inventories"),
-    read_only("limit", value=_or_none("limit"), filterable=False),
-    read_only("scm_branch", value=_or_none("scm_branch"), filterable=False),
+    read_only("limit", filterable=False),
+    read_only("scm_branch", filterable=False),
     read_only("webhook_service", "choice", choices=WEBHOOK_SERVICES),
     read_only("webhook_credential", "id", to="credentials"),
     read_only("webhook_guid"),
-    read_only("skip_tags", value=_or_none("skip_tags"), filterable=False),
-    read_only("job_tags", value=_or_none("job_tags"), filterable=False),
+    read_only("skip_tags", filterable=False),
+    read_only("job_tags", filterable=False),
 )
+
+
+def _cancel(call: Call, row: WorkflowJob) -> None:
+    by = call.user.username if call.user is not None else ""
+    call.controller.services["workflows"].cancel(call.session, row, by)
 
 
 def _relaunch(call: Call, row: WorkflowJob) -> Reply:
@@ -76,22 +85,33 @@ def _relaunch(call: Call, row: WorkflowJob) -> Reply:
         raise Forbidden()
     what = f"workflow_jobs/{row.id}/relaunch"
     known = idempotency.known(call, what)
-    if known is None:
-        nodes = call.data.get("nodes", "all")
-        if nodes not in ("all", FAILED):
-            raise Invalid({"nodes": [f'"{nodes}" is not a valid choice.']})
-        if row.status in ACTIVE:
-            raise Invalid({"detail": STILL_RUNNING})
-        workflows = call.controller.services["workflows"]
-        try:
-            job = workflows.resume(call, row) if nodes == FAILED else workflows.relaunch(call, row)
-        except HoldfastError as error:
-            raise Invalid({"detail": str(error)}) from None
-        idempotency.remember(call, job, what, {})
-    reply = launched(call, known or job, {}, replayed=known is not None)
+    if known is not None:
+        return _relaunched(call, known, replayed=True)
+    nodes = call.data.get("nodes", ALL)
+    if nodes not in (ALL, FAILED):
+        raise Invalid({"nodes": [f'"{nodes}" is not a valid choice.']})
+    workflows = call.controller.services["workflows"]
+    try:
+        job = workflows.resume(call, row) if nodes == FAILED else workflows.relaunch(call, row)
+    except HoldfastError as error:
+        raise Invalid({"detail": str(error)}) from None
+    idempotency.remember(call, job, what, {})
+    return _relaunched(call, job)
+
+
+def _relaunched(call: Call, job: Any, replayed: bool = False) -> Reply:
+    reply = launched(call, job, {}, replayed)
     for name in ("workflow_job", "ignored_fields"):
         reply.body.pop(name, None)
     return reply
+
+
+def _deleting(call: Call, row: WorkflowJob) -> Reply | None:
+    """What is known of the run goes with its workflow job; the jobs of its nodes stay."""
+    refuse_deletion(call, row)
+    if row.run_id is not None:
+        call.controller.services["runs"].forget(call.session, row.run_id)
+    return None
 
 
 RELAUNCH = Action(
@@ -111,10 +131,10 @@ def declare(registry: Registry) -> None:
             related=(
                 *AUTHORS,
                 *JOB_LINKS,
-                link_to("workflow_job_template", "workflow_job_templates"),
-                link_to("inventory", "inventories"),
-                *below("notifications", "workflow_nodes", "labels", "activity_stream", "relaunch"),
-                *below("cancel"),
+                Related("workflow_job_template", to=_workflow_link),
+                Related("job_template", to=_sliced_link),
+                Related("notifications", "notifications", when=lambda row: row.unified_job_template_id is not None),
+                *below("workflow_nodes", "labels", "activity_stream", "relaunch", "cancel"),
             ),
             summary=(
                 Summary("inventory"),
@@ -129,9 +149,9 @@ def declare(registry: Registry) -> None:
                 "activity_stream": access.activity_stream("workflow_job"),
                 "notifications": SubList("notifications", query=notifications_of),
             },
-            actions={"cancel": cancel_action("Workflow Job"), "relaunch": RELAUNCH},
+            actions={"cancel": cancel_action("Workflow Job", _cancel), "relaunch": RELAUNCH},
             access=POLICY,
-            hooks=Hooks(deleting=refuse_deletion),
+            hooks=Hooks(deleting=_deleting),
             list_methods=("GET",),
             detail_methods=("GET", "DELETE"),
         )
