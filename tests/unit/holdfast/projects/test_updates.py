@@ -272,6 +272,19 @@ def test_an_update_ends_with_its_time(world: World, slow: Slow) -> None:
     assert "longer than its timeout" in shown["job_explanation"]
 
 
+def test_an_update_ends_with_the_controller(world: World, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = world.controller.services["jobs"].runner
+    monkeypatch.setattr(runner, "_stopping", False)  # for the tests after this one
+    with web(slow.answer) as server:
+        update, thread = slow.begin(server)
+        runner.stop()
+        thread.join(20)
+        slow.over.set()
+    shown = world.get(update["url"])
+    assert shown["status"] == "failed"
+    assert shown["job_explanation"] == "Task was canceled due to receiving a shutdown signal."
+
+
 def test_an_update_that_waits_is_cancelled(world: World, origin: Origin) -> None:
     project = world.post("projects/", {"name": "waits", "organization": 1, "scm_type": "git", "scm_url": origin.url})
     update = world.get(world.get(project["url"])["related"]["current_update"])
