@@ -264,6 +264,17 @@ class TestGainingPower:
             for one in as_(name).ids("role_user_assignments/?page_size=100"):
                 assert as_(name).delete(f"role_user_assignments/{one}/").status_code == 403
 
+    def test_by_scheduling_what_somebody_else_launched(self, as_, world):
+        path = f"jobs/{world.ids['job_a']}/create_schedule/"
+        secret, foreign = {"extra_vars": {"pw": "$encrypted$"}}, {"inventory": world.ids["inventory_b"]}
+        for prompts, status in ((secret, 403), (foreign, 403), ({}, 201)):
+            with world.controller.database.writing() as session:
+                job = session.get_one(m.Job, world.ids["job_a"])
+                job.prompts, job.created_by_id = prompts, world.ids["ada"]
+                job.inventory_id = world.ids["inventory_a"]
+            answer = as_("ann").post(path)
+            assert answer.status_code == status, answer.text
+
     def test_what_may_be_done_by_an_assignment(self, as_, world):
         definitions = {
             one["name"]: one["id"] for one in as_("root").get("role_definitions/?page_size=100").json()["results"]

@@ -14,6 +14,7 @@ from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import Action
 from holdfast.api.render import render_one, summarize
+from holdfast.auth.policies.jobs import Jobs, may_repeat
 from holdfast.auth.secrets import ENCRYPTED
 from holdfast.db.base import now
 from holdfast.db.models import Job, Schedule
@@ -23,6 +24,8 @@ from holdfast.jobs.credential_rows import all_passwords_needed
 NEEDS_PASSWORDS = "Cannot create schedule because job requires credential passwords."
 LACKS = "Cannot create schedule because a related resource is missing."
 SHOWN = 10
+
+POLICY = Jobs()
 
 
 def _passwords(call: Call, row: Job) -> list[str]:
@@ -60,7 +63,11 @@ def _create(call: Call, row: Job) -> Reply:
     if not _can_schedule(call, row):
         raise Invalid({"error": LACKS})
     resource = call.controller.registry.resources["schedules"]
-    if not resource.access.may_add(call, {"unified_job_template_id": row.unified_job_template_id}):
+    if not (
+        POLICY.may_start(call, row)
+        and may_repeat(call, row, row.unified_job_template)
+        and resource.access.may_add(call, {"unified_job_template_id": row.unified_job_template_id})
+    ):
         raise Forbidden()
     schedule = _schedule(call, row)
     call.session.add(schedule)
