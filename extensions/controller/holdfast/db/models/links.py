@@ -53,12 +53,14 @@ class Authored:
     @declared_attr
     def created_by(cls) -> Mapped[Any]:
         """The maker."""
-        return relationship("User", foreign_keys=[cls.created_by_id], lazy="select", viewonly=True)
+        keys: list[Any] = [cls.created_by_id]
+        return relationship("User", foreign_keys=keys, viewonly=True)
 
     @declared_attr
     def modified_by(cls) -> Mapped[Any]:
         """Who changed it last."""
-        return relationship("User", foreign_keys=[cls.modified_by_id], lazy="select", viewonly=True)
+        keys: list[Any] = [cls.modified_by_id]
+        return relationship("User", foreign_keys=keys, viewonly=True)
 
 
 # Which labels, credentials and instance groups a thing has. The order of instance groups and credentials counts.

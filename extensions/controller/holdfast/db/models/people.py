@@ -26,7 +26,7 @@ class User(Stamped, Base):
     """Somebody who signs in. ``password`` is an Argon2 hash, or empty: no way in by password."""
 
     __tablename__ = "users"
-    modified: Mapped[dt.datetime | None] = mapped_column(default=None)  # type: ignore[assignment]
+    modified: Mapped[dt.datetime | None] = mapped_column(default=None)
     username: Mapped[str] = mapped_column(String(150), unique=True)
     first_name: Mapped[str] = mapped_column(String(150), default="")
     last_name: Mapped[str] = mapped_column(String(150), default="")
