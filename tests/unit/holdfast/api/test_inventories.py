@@ -233,6 +233,14 @@ def test_a_port_in_a_name_becomes_a_variable(client: TestClient) -> None:
     assert client.get(f"{V2}/hosts/{made['id']}/variable_data/").json() == {"a": 1, "ansible_ssh_port": 2222}
 
 
+def test_ports_in_names_of_many_hosts(client: TestClient) -> None:
+    tree = Tree(client)
+    hosts = [{"name": "near"}, {"name": "far:2222", "variables": "a: 1"}]
+    made = tree.made(f"{V2}/bulk/host_create/", {"inventory": tree.id, "hosts": hosts})["hosts"]
+    assert [one["name"] for one in made] == ["near", "far"]
+    assert client.get(f"{made[1]['url']}variable_data/").json() == {"a": 1, "ansible_ssh_port": 2222}
+
+
 def test_variables_as_an_object(client: TestClient, tree: Tree) -> None:
     for path in (tree.url, f"{V2}/hosts/{tree.hosts['h3']}/", f"{V2}/groups/{tree.groups['d']}/"):
         answer = client.put(f"{path}variable_data/", json={"deep": {"list": [1, None]}})
@@ -323,6 +331,35 @@ def test_nothing_is_deleted_below_a_running_job(client: TestClient, controller: 
         answer = client.delete(path)
         assert answer.status_code == 409
         assert answer.json() == said
+
+
+def test_a_host_forgets_a_job_that_was_deleted(client: TestClient, controller: Controller) -> None:
+    tree = Tree(client)
+    host = f"{V2}/hosts/{tree.host('h')}/"
+    with controller.database.writing() as session:
+        template = m.JobTemplate(name="runs on h", organization_id=1)
+        session.add(template)
+        session.flush()
+        more = {"inventory_id": tree.id, "unified_job_template_id": template.id, "event_processing_finished": True}
+        job = m.Job(name="ran", status="failed", failed=True, launch_type="manual", **more)
+        session.add(job)
+        session.flush()
+        row = session.get_one(m.Host, tree.hosts["h"])
+        summary = m.JobHostSummary(job_id=job.id, host_id=row.id, host_name="h", failures=1, failed=True)
+        session.add(summary)
+        session.flush()
+        row.last_job_id, row.last_job_host_summary_id, row.last_job_failed = job.id, summary.id, True
+        template.last_job_id, template.last_job_failed = job.id, True
+        path, of = f"{V2}/jobs/{job.id}/", f"{V2}/job_templates/{template.id}/"
+    assert client.get(host).json()["last_job"] == int(path.split("/")[-2])
+    assert client.get(tree.url).json()["has_active_failures"] is True
+    assert client.delete(path).status_code == 204
+    shown = client.get(host).json()
+    assert (shown["last_job"], shown["last_job_host_summary"], shown["has_active_failures"]) == (None, None, False)
+    assert not {"last_job", "last_job_host_summary"} & {*shown["related"], *shown["summary_fields"]}
+    assert client.get(tree.url).json()["has_active_failures"] is False
+    template_shown = client.get(of).json()
+    assert not {"last_job"} & {*template_shown["related"], *template_shown["summary_fields"]}
 
 
 def test_facts_are_shown(client: TestClient, controller: Controller) -> None:

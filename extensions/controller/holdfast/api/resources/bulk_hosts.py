@@ -16,6 +16,7 @@ from holdfast.api import activity, writes
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import UNSET, Field, Page, Registry, is_superuser
+from holdfast.api.resources.hosts import take_port
 from holdfast.auth import roles
 from holdfast.db.base import now
 from holdfast.db.models import Host, Inventory
@@ -130,6 +131,8 @@ def _host(call: Call, fields: Sequence[Field], given: Any) -> tuple[dict[str, An
                 values[one.name] = one.default
         except ValueError as error:
             errors[one.name] = list(error.args)
+    if not errors:
+        take_port(values, values["name"])
     return values, errors
 
 

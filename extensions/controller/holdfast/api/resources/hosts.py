@@ -51,6 +51,14 @@ def split_port(name: str) -> tuple[str, int | None]:
     return host, port
 
 
+def take_port(data: dict[str, Any], name: str, variables: str = "") -> None:
+    """Have the port that follows a host's name become a variable of it."""
+    plain_name, port = split_port(name)
+    if port is not None:
+        known = parsed(data.get("variables", variables))
+        data.update(name=plain_name, variables=json.dumps({**known, "ansible_ssh_port": port}))
+
+
 def inventory_of(call: Call, inventory_id: int | None, what: str) -> Inventory | None:
     """The inventory that a host or group is made in; raises Invalid for one whose hosts come from elsewhere."""
     inventory = call.session.get(Inventory, inventory_id) if inventory_id is not None else None
@@ -65,10 +73,7 @@ def _validate(call: Call, data: dict[str, Any], row: Host | None) -> None:
     if row is None:
         inventory_of(call, inventory_id, "Host")
     given = data.get("name", row.name if row is not None else "")
-    name, port = split_port(given)
-    if port is not None:
-        variables = parsed(data.get("variables", row.variables if row is not None else ""))
-        data.update(name=name, variables=json.dumps({**variables, "ansible_ssh_port": port}))
+    take_port(data, given, row.variables if row is not None else "")
     if call.session.scalar(select(Group.id).where(Group.inventory_id == inventory_id, Group.name == given)):
         raise Invalid({"__all__": ["A Group with that name already exists."]})
 

@@ -9,7 +9,8 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid, NotAllowed
@@ -17,7 +18,7 @@ from holdfast.api.registry import Action, Field, is_superuser
 from holdfast.api.resources.job_parts import around_of, find_around
 from holdfast.api.resources.job_template_launch import launched
 from holdfast.db.base import after_commit, now
-from holdfast.db.models import Host, Job, JobHostSummary, UnifiedJob
+from holdfast.db.models import Host, Job, JobHostSummary, UnifiedJob, UnifiedJobTemplate
 from holdfast.jobs import event_store, idempotency, relaunching
 from holdfast.jobs.credential_rows import all_passwords_needed
 from holdfast.jobs.states import ACTIVE, NEW
@@ -82,7 +83,17 @@ def refuse_deletion(call: Call, row: UnifiedJob) -> Reply | None:
         raise Invalid({"error": EVENTS_MISSING})
     database, job_id = call.controller.database, row.id
     after_commit(call.session, lambda: event_store.forget(database, [job_id]))
+    _let_go(call.session, job_id)
     return None
+
+
+def _let_go(session: Session, job_id: int) -> None:
+    """Nothing points to a job that is gone: neither its template nor the hosts that it was the last one of."""
+    for name in ("last_job_id", "current_job_id"):
+        pointing = getattr(UnifiedJobTemplate, name) == job_id
+        session.execute(update(UnifiedJobTemplate).where(pointing).values({name: None}))
+    nothing = {"last_job_id": None, "last_job_host_summary_id": None, "last_job_failed": False}
+    session.execute(update(Host).where(Host.last_job_id == job_id).values(nothing))
 
 
 # --- relaunch ---------------------------------------------------------------------------------------------------------
