@@ -136,7 +136,11 @@ class Database:
     def _watch(self, conn: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool) -> None:
         """Note which tables are read for an answer, and which ones a transaction writes."""
         if statement.startswith(_WRITES):
-            conn.info.setdefault("written", set()).update(_tables(statement, self._names))
+            tables = _tables(statement, self._names)
+            written = conn.info.setdefault("written", set())
+            written.update(tables)
+            if statement.startswith("DELETE"):
+                written.update(*(_deleted_with(table) for table in tables))
             return
         seen = reads.get()
         if seen is not None:
@@ -229,6 +233,21 @@ def attempt(session: Session) -> Iterator[None]:
 def _tables(statement: str, names: frozenset[str]) -> frozenset[str]:
     """The tables a statement may touch: every word of it that names one."""
     return names.intersection(_WORDS.findall(statement))
+
+
+@functools.cache
+def _deleted_with(name: str) -> frozenset[str]:
+    """The tables in which the database itself deletes rows or clears references with rows of another."""
+    found: set[str] = set()
+    deleted = [name]
+    for one in deleted:
+        for table in Base.metadata.tables.values():
+            rules = {key.ondelete for key in table.foreign_keys if key.column.table.name == one}
+            if rules & {"CASCADE", "SET NULL"}:
+                found.add(table.name)
+            if "CASCADE" in rules and table.name not in deleted:
+                deleted.append(table.name)
+    return frozenset(found)
 
 
 def _engine(url: str) -> Engine:

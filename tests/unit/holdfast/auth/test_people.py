@@ -458,3 +458,14 @@ def test_the_activity_stream_of_others_stays_theirs(as_, world):
         assert "secret plan of b" not in as_(name).get("activity_stream/?page_size=200&order_by=-id").text
     for name in ("bob", "root", "aud"):
         assert "secret plan of b" in as_(name).get("activity_stream/?page_size=200&order_by=-id").text
+
+
+def test_a_kept_answer_does_not_outlive_what_goes_with_something_else(as_, world):
+    """The database deletes the hosts of an inventory of an organization that is deleted; no statement names them."""
+    made = as_("root").post("organizations/", {"name": "short-lived"}).json()["id"]
+    inventory = as_("root").post("inventories/", {"name": "short-lived", "organization": made}).json()["id"]
+    assert as_("root").post("hosts/", {"name": "short-lived", "inventory": inventory}).status_code == 201
+    for _ in range(2):
+        assert as_("root").count("hosts/?name=short-lived") == 1
+    assert as_("root").delete(f"organizations/{made}/").status_code == 204
+    assert as_("root").count("hosts/?name=short-lived") == 0
