@@ -169,7 +169,10 @@ BEFORE: Mapping[int, tuple[Step | Until | Find, ...]] = {
         Find("/api/v2/workflow_approvals/?status=pending", ("workflow_approvals", 32)),
         _post("workflow_jobs/30/cancel", {}),
         _done("workflow_jobs", 30),
-        _done("jobs", 18),
+        _done("workflow_jobs", 18),
+        _launch(15, 33),
+        _post("jobs/33/cancel", {}),
+        _done("jobs", 33),
     ),
     476: (
         _post("tokens", {"description": "t", "scope": "write"}, "tokens", 1),

@@ -251,7 +251,13 @@ def _template_nodes() -> Resource:
             Field("unified_job_template", "id", to="unified_job_templates", null=True),
             *EDGE_FIELDS,
             Field("all_parents_must_converge", "boolean", default=False),
-            Field("identifier", max_length=512, default="", blank=False),
+            Field(
+                "identifier",
+                max_length=512,
+                default="",
+                blank=False,
+                post={"default": "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"},
+            ),
         ),
         related=(
             *below("labels", "credentials", "instance_groups", "create_approval_template", *EDGES),
