@@ -21,6 +21,11 @@ from holdfast.db.models import Host
 
 MOST_BYTES = 10 * 1024 * 1024
 """The facts of a host that are larger are not taken back."""
+WRAPPED = "s1_"
+"""What the files of ansible-core 2.19 and newer begin with; older ones are called as the host is."""
+_PAYLOAD = "__payload__"
+_TYPE = "__ansible_type"
+_INSIDE = ("value", "iso8601")
 
 
 class FactCache:
@@ -41,32 +46,46 @@ class FactCache:
         }
 
     def write(self, session: Session) -> None:
-        """Write the facts that are known."""
+        """Write the facts that are known, as older and as newer versions of Ansible read them."""
         home.private_folder(self._folder)
         query = select(Host.name, Host.ansible_facts).where(Host.id.in_(list(self._hosts.values())))
         for name, facts in session.execute(query):
-            path = self._folder / name
-            if not facts or path.parent != self._folder:
+            if not facts:
                 continue
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(facts, file)
-            self._written[name] = _state(path)
+            text = json.dumps(facts)
+            for file, content in ((name, text), (f"{WRAPPED}{name}", json.dumps({_PAYLOAD: text}))):
+                self._write(file, content)
+
+    def _write(self, file: str, content: str) -> None:
+        path = self._folder / file
+        if path.parent != self._folder or path.exists():
+            return
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(content)
+        self._written[file] = _state(path)
 
     def changed(self) -> dict[int, dict[str, Any]]:
         """The facts that the play left, by host, where they are not what was written."""
         found: dict[int, dict[str, Any]] = {}
         for path in self._files():
-            if path.name in self._hosts and _state(path) != self._written.get(path.name):
+            host_id = self._host_of(path.name)
+            if host_id is not None and _state(path) != self._written.get(path.name):
                 facts = _read(path)
                 if facts is not None:
-                    found[self._hosts[path.name]] = facts
+                    found[host_id] = facts
         return found
 
     def cleared(self) -> list[int]:
         """The hosts whose facts the play has thrown away."""
         there = {path.name for path in self._files()}
-        return [self._hosts[name] for name in self._written if name not in there]
+        gone = {self._host_of(file) for file in self._written if file not in there}
+        return sorted(host_id for host_id in gone if host_id is not None)
+
+    def _host_of(self, file: str) -> int | None:
+        """The host whose facts are in a file."""
+        name = file if file in self._hosts else file.removeprefix(WRAPPED)
+        return self._hosts.get(name)
 
     def _files(self) -> Iterable[Path]:
         return [Path(entry) for entry in os.scandir(self._folder)] if self._folder.is_dir() else []
@@ -98,6 +117,21 @@ def _read(path: Path) -> dict[str, Any] | None:
         if path.is_symlink() or path.stat().st_size > MOST_BYTES:
             return None
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if isinstance(facts, dict) and _PAYLOAD in facts:
+            facts = plain(json.loads(facts[_PAYLOAD]))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return facts if isinstance(facts, dict) else None
+
+
+def plain(value: Any) -> Any:
+    """A value without what newer versions of Ansible note about it: where it comes from, whether it is a template."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if _TYPE not in value:
+        return {name: plain(one) for name, one in value.items()}
+    if "ciphertext" in value:
+        return {"__ansible_vault": value["ciphertext"]}
+    return next((plain(value[name]) for name in _INSIDE if name in value), None)
