@@ -156,7 +156,7 @@ def _delete(call: Call) -> Reply:
         raise Invalid(told)
     numbers = [one for one in given if isinstance(one, int) and not isinstance(one, bool)]
     rows = {row.id: row for row in call.session.scalars(select(Host).where(Host.id.in_(numbers)))}
-    missing = [one for one in given if one not in rows]
+    missing = [one for one in given if not isinstance(one, int) or one not in rows]
     if missing:
         raise Invalid({"hosts": {str(one): NO_HOST for one in missing}})
     inventories = call.fetch(Inventory, [row.inventory_id for row in rows.values()])
