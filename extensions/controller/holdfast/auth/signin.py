@@ -58,7 +58,9 @@ def check_password(call: Call, session: Session, name: str, password: str) -> Us
     if kept and guard.known.check(password, kept):
         return user
     guard.throttle.check(name, call.client)
-    if not guard.known.verify(password, kept):
+    with guard.throttle.crowd():
+        good = guard.known.verify(password, kept)
+    if not good:
         guard.throttle.failed(name, call.client)
         log.warning("login failed for user %r from %s", name[:150], call.client)
         return None

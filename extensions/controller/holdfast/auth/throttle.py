@@ -10,10 +10,12 @@ many names waits too, but only for names that never came in from there.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from holdfast.api.errors import ApiError
@@ -26,6 +28,8 @@ LONGEST_WAIT = 300.0
 FORGOTTEN = 900.0
 """Seconds without failures after which there never were any."""
 MOST = 20000
+CROWD = 6
+"""Passwords that are looked at or wait for it at the same time; more are sent away, so that others are answered."""
 
 
 class Throttled(ApiError):
@@ -55,6 +59,17 @@ class Throttle:
         self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
         self._good: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._guard = threading.Lock()
+        self._places = threading.BoundedSemaphore(CROWD)
+
+    @contextlib.contextmanager
+    def crowd(self) -> Iterator[None]:
+        """While one of not too many passwords is looked at. Raises Throttled when there are too many."""
+        if not self._places.acquire(blocking=False):
+            raise Throttled(1.0)
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def check(self, name: str, address: str) -> None:
         """Raise Throttled while this name must wait at this address."""

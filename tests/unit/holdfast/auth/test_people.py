@@ -295,6 +295,13 @@ def test_an_administrator_makes_people_in_their_organization(as_, world):
     assert as_("boss").delete(f"users/{made.json()['id']}/").status_code == 204
 
 
+@pytest.mark.parametrize("path", ["users/", "users", "users//", "/users/", "users/?format=json"])
+def test_an_administrator_makes_nobody_outside_of_their_organization(as_, path):
+    answer = as_("boss").post(path, {"username": "outside", "password": "outside-outside"})
+    assert answer.status_code in (403, 404), answer.text
+    assert as_("root").count("users/?username=outside") == 0
+
+
 def test_whether_administrators_manage_people_is_a_setting(as_, world):
     assert as_("root").patch("settings/system/", {"MANAGE_ORGANIZATION_AUTH": False}).status_code == 200
     try:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from holdfast.auth import throttle
 from holdfast.auth.throttle import FREE, FREE_NAMES, LONGEST_WAIT, Throttle, Throttled
@@ -83,6 +85,17 @@ def test_success_and_time_forgive(clock):
     clock.now += throttle.FORGOTTEN + 1
     fail(guard, FREE - 1)
     guard.check("admin", "10.0.0.1")
+
+
+def test_a_crowd_is_sent_away(clock):
+    guard = Throttle()
+    with contextlib.ExitStack() as stack:
+        for _ in range(throttle.CROWD):
+            stack.enter_context(guard.crowd())
+        with pytest.raises(Throttled), guard.crowd():
+            pass
+    with guard.crowd():
+        pass
 
 
 def test_memory_has_bounds(clock, monkeypatch):

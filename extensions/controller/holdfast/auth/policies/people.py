@@ -27,6 +27,11 @@ def everybody(call: Call) -> bool:
     )
 
 
+def _at_the_top(call: Call) -> bool:
+    """Whether a request goes to the list of all users, and not to one below an organization or team."""
+    return [part for part in call.path.removeprefix(call.prefix).split("/") if part] == ["users"]
+
+
 class Organizations(Policy):
     """Of organizations: only superusers make them."""
 
@@ -83,7 +88,7 @@ class Users(Policy):
             return True
         if not data:
             return granting.manages_people(call) and anywhere(call, "organization", "admin_role")
-        if call.path == call.url("users") or data.get("is_superuser") or data.get("is_system_auditor"):
+        if _at_the_top(call) or data.get("is_superuser") or data.get("is_system_auditor"):
             return False
         return granting.manages_people(call) and bool(roles.organizations(call, "admin_role"))
 
