@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -114,11 +115,33 @@ def _summaries(call: Call, resource: Resource, rows: Sequence[Any], detail: bool
 
 def _pointed_at(call: Call, one: Summary, rows: Sequence[Any]) -> Mapping[int, Any]:
     """What the objects that rows point to look like in a summary, each made once."""
-    prefetch(call, rows, one.name)
-    targets = {row.id: getattr(row, one.name, None) for row in rows}
-    targets = {row_id: target for row_id, target in targets.items() if target is not None}
+    targets = pointed_at(call, rows, one.name)
     shown = summarize(call, list({id(t): t for t in targets.values()}.values()))
     return {row_id: shown[id(target)] for row_id, target in targets.items() if id(target) in shown}
+
+
+def pointed_at(call: Call, rows: Sequence[Any], name: str) -> dict[int, Any]:
+    """What each row points to, by the row's id, with one query for each table; rows that point to nothing left out."""
+    found: dict[int, Any] = {}
+    for model, group in _by_model(rows).items():
+        attribute = _column_of(model, name)
+        if attribute is None:
+            found.update({row.id: target for row in group if (target := getattr(row, name, None)) is not None})
+            continue
+        keys = {row.id: getattr(row, attribute) for row in group}
+        targets = call.fetch(getattr(model, name).property.mapper.class_, keys.values())
+        found.update({row_id: targets[key] for row_id, key in keys.items() if key in targets})
+    return found
+
+
+@functools.cache
+def _column_of(model: Any, name: str) -> str | None:
+    """The attribute of the column by which a model points to one other row."""
+    relation: Any = getattr(getattr(model, name, None), "property", None)
+    column = getattr(relation, "local_columns", None)
+    if not column or relation.uselist or "id" not in {one.name for one in relation.remote_side}:
+        return None
+    return str(model.__mapper__.get_property_by_column(next(iter(column))).key)
 
 
 def summarize(call: Call, rows: Sequence[Any]) -> dict[int, Any]:
@@ -136,22 +159,8 @@ def summarize(call: Call, rows: Sequence[Any]) -> dict[int, Any]:
     return kept
 
 
-def prefetch(call: Call, rows: Sequence[Any], *names: str) -> None:
-    """Load what the rows' references point to, one query for each reference; looked up afterwards without any."""
-    for name in names:
-        for model, group in _by_model(rows).items():
-            relation = getattr(model, name, None)
-            if relation is None or not hasattr(relation, "property"):
-                continue
-            column = getattr(relation.property, "local_columns", None)
-            if not column or relation.property.uselist:
-                continue
-            attribute = model.__mapper__.get_property_by_column(next(iter(column))).key
-            call.fetch(relation.property.mapper.class_, [getattr(row, attribute) for row in group])
-
-
-def _by_model(rows: Sequence[Any]) -> dict[type[Any], list[Any]]:
-    found: dict[type[Any], list[Any]] = {}
+def _by_model(rows: Sequence[Any]) -> dict[Any, list[Any]]:
+    found: dict[Any, list[Any]] = {}
     for row in rows:
         found.setdefault(type(row), []).append(row)
     return found
