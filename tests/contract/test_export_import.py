@@ -1,112 +1,123 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``awx export`` and ``awx import`` carry everything to an empty second controller."""
+"""An exported catalog, imported by the modules of awx.awx: everything is there, once, and it runs."""
 
 from __future__ import annotations
 
-import json
-import shutil
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from tests.contract.clients import Clients
-from tests.contract.stage import APPROVAL, SURVEY, Stage, prepare
+import pytest
+from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map import AwxMap, awx_map_of
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import awx_project
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.catalog_files import load_catalog
+
+from tests.contract.clients import collection_is_here
+from tests.contract.imported import differences, import_project
 from tests.served import Served, controller
 
+CATALOG = """
+apiVersion: holdfast.ops/v1
+kind: CatalogItem
+metadata: {name: say, labels: [talk], description: "It says {{ something }}."}
+presentation:
+  fields: [{name: text, required: true}, {name: many, type: multiselect, choices: [a, b], default: [a]}]
+fulfillment: {automated: {module: ansible.builtin.debug, with: {msg: $fields.text}}}
+compensation: {none: it only talks}
+---
+apiVersion: holdfast.ops/v1
+kind: CatalogItem
+metadata: {name: report}
+presentation: {fields: [{name: value, default: x}]}
+fulfillment: {automated: {module: ansible.builtin.set_stats, with: {data: {text: $fields.value}}}}
+outputs: [{name: text}]
+compensation: {none: it only reports}
+---
+apiVersion: holdfast.ops/v1
+kind: CatalogBundle
+metadata: {name: small-talk, title: Small talk, labels: [talk, small]}
+presentation:
+  fields: [{name: text, required: true, min: 2}, {name: go, type: choice, choices: ["yes", "no"], default: "yes"}]
+components:
+  first: {item: report, fields: {value: $fields.text}}
+  maybe: {item: say, needs: [first], when: fields.go == 'yes'}
+  last: {item: say, needs: [first, JOINED], join: all, fields: {text: $outputs.first.text}}
+  ask: {approval: {message: Was it nice?, timeout: 1h}, needs: [maybe]}
+  told: {item: say, needs: [{node: last, states: [failed]}]}
+"""
+JOINED = "{node: maybe, states: [successful, skipped]}"
 
-def furnish(stage: Stage) -> None:
-    """More of everything that an export knows."""
-    served = stage.served
 
-    def make(path: str, **fields: Any) -> int:
-        return int(served.call("POST", f"/api/v2/{path}/", fields)["id"])
-
-    organization = make("organizations", name="Exported", description="goes along")
-    user = make("users", username="exported", email="e@example.com", first_name="E", password="Passw0rd!x")
-    team = make("teams", name="Exported team", organization=organization)
-    kind = make(
-        "credential_types",
-        name="Exported type",
-        kind="cloud",
-        inputs={"fields": [{"id": "key", "type": "string", "label": "Key", "secret": True}]},
-        injectors={"env": {"EXPORTED_KEY": "{{ key }}"}},
+def export(folder: Path, text: str) -> AwxMap:
+    documents = folder / "documents"
+    documents.mkdir(parents=True, exist_ok=True)
+    (documents / "all.yml").write_text(text)
+    catalog, problems = load_catalog([documents])
+    assert problems == []
+    mapped = awx_map_of(catalog)
+    awx_project.write(
+        folder / "projects" / "holdfast", awx_project.project_files(mapped, awx_project.Settings(inventory="Nothing"))
     )
-    credential = make(
-        "credentials", name="Exported credential", organization=organization, credential_type=kind, inputs={"key": "x"}
-    )
-    make("execution_environments", name="Exported ee", image="example.com/ee:1")
-    make("applications", name="Exported app", organization=1, client_type="public", authorization_grant_type="password")
-    group = make(f"inventories/{stage.inventory}/groups", name="outer", variables='{"g": 1}')
-    inner = make(f"groups/{group}/children", name="inner")
-    make(f"groups/{inner}/hosts", name="deep", variables="a: 1")
-    template = make(
-        "job_templates",
-        name="Exported template",
-        project=stage.project,
-        inventory=stage.inventory,
-        playbook="hello.yml",
-        extra_vars="---\na: 1\n",
-        forks=3,
-        job_tags="one",
-        survey_enabled=True,
-        ask_credential_on_launch=True,
-    )
-    served.call("POST", f"/api/v2/job_templates/{template}/survey_spec/", SURVEY)
-    served.call("POST", f"/api/v2/job_templates/{template}/credentials/", {"id": credential})
-    make(f"job_templates/{template}/labels", name="exported label", organization=1)
-    node = make(f"workflow_job_templates/{stage.flow}/workflow_nodes", identifier="ask", extra_data={})
-    asks = f"/api/v2/workflow_job_template_nodes/{node}/create_approval_template/"
-    served.call("POST", asks, {"name": APPROVAL, "description": "", "timeout": 60})
-    outer = make("workflow_job_templates", name="Outer flow", organization=1, survey_enabled=True)
-    served.call("POST", f"/api/v2/workflow_job_templates/{outer}/survey_spec/", SURVEY)
-    make(f"workflow_job_templates/{outer}/workflow_nodes", identifier="flow", unified_job_template=stage.flow)
-    roles = served.call("GET", f"/api/v2/job_templates/{template}/")["summary_fields"]["object_roles"]
-    served.call("POST", f"/api/v2/users/{user}/roles/", {"id": roles["execute_role"]["id"]})
-    served.call("POST", f"/api/v2/teams/{team}/roles/", {"id": roles["admin_role"]["id"]})
-    member = served.call("GET", f"/api/v2/teams/{team}/")["summary_fields"]["object_roles"]["member_role"]["id"]
-    served.call("POST", f"/api/v2/users/{user}/roles/", {"id": member})
+    return mapped
 
 
-def export(clients: Clients, served: Served) -> dict[str, Any]:
-    """Everything, in an order of its own so that two can be compared."""
-    done = clients.awx(served, "export")
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A controller without a catalog of its own."""
+    if not collection_is_here():
+        pytest.skip("awx.awx is not installed; it comes with PyPI's ansible package")
+    with controller(tmp_path_factory.mktemp("imported"), catalog=False) as served:
+        yield served
+
+
+def changed(output: str, task: str) -> list[str]:
+    """What a task of the import changed."""
+    told = output.partition(f"TASK [{task}]")[2].partition("TASK [")[0]
+    return re.findall(r"^changed: \[localhost\] => \(item=(.*)\)", told, re.MULTILINE)
+
+
+def test_an_export_is_imported_once_and_runs(empty: Served) -> None:
+    project = empty.projects / "holdfast"
+    empty.call("POST", "/api/v2/inventories/", {"name": "Nothing", "organization": 1})
+    mapped = export(empty.home, CATALOG.replace("JOINED", JOINED))
+    done = import_project(project, empty.url, empty.token)
     assert done.returncode == 0, done.stdout
-    begin = done.stdout.index("{")
-    assert done.stdout[:begin].strip() == "", done.stdout[:begin]
-    found: dict[str, Any] = _ordered(json.loads(done.stdout[begin:]))
-    return found
+    assert differences(empty, mapped) == []
 
+    ran = launch(empty, text="{{ 1 + 1 }}", go="no")
+    assert ran["status"] == "successful", ran
+    nodes = {one["identifier"]: one for one in empty.call("GET", ran["related"]["workflow_nodes"])["results"]}
+    assert "{{ 1 + 1 }}" in stdout(empty, nodes["last"])
+    assert "skipped: the condition is false: fields.go == 'yes'" in stdout(empty, nodes["maybe"])
+    assert nodes["told"]["do_not_run"] is True
 
-def _ordered(value: Any) -> Any:
-    """Lists of objects are sets: their order is the order of ids, which the other controller gives anew."""
-    if isinstance(value, dict):
-        return {key: _ordered(one) for key, one in value.items()}
-    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-        return sorted(map(_ordered, value), key=lambda one: json.dumps(one, sort_keys=True))
-    return value
-
-
-def test_an_import_makes_the_same_objects(clients: Clients, tmp_path: Path) -> None:
-    with controller(tmp_path / "one") as first, controller(tmp_path / "two") as second:
-        furnish(prepare(first))
-        exported = export(clients, first)
-        names = {kind: {one.get("name", one.get("username")) for one in rows} for kind, rows in exported.items()}
-        assert {"Hello", "Surveyed", "Exported template"} <= names["job_templates"]
-        assert {"Flow", "Outer flow", "Rolling deploy"} <= names["workflow_job_templates"]
-        assert {"exported", "admin"} <= names["users"]
-        assert names["applications"] == {"Exported app"}
-        # Manual projects are folders: they lie on the second machine before their rows are imported.
-        shutil.copytree(first.projects / "contract", second.projects / "contract")
-        done = clients.awx(second, "import", input=json.dumps(exported))
-        assert done.returncode == 0, done.stdout
-        again = export(clients, second)
-        for kind, rows in exported.items():
-            assert again[kind] == rows, kind
-
-
-def test_a_second_import_changes_nothing(clients: Clients, stage: Stage) -> None:
-    exported = export(clients, stage.served)
-    done = clients.awx(stage.served, "import", input=json.dumps(exported))
+    less = export(empty.home, CATALOG.replace(", JOINED", "").replace("  told:", "  tell:"))
+    done = import_project(project, empty.url, empty.token)
     assert done.returncode == 0, done.stdout
-    assert export(clients, stage.served) == exported
+    assert changed(done.stdout, "Labels") == []
+    assert changed(done.stdout, "Job templates") == ["Small talk: tell"], "what is the same is left as it is"
+    # A node that is no more is removed, and one that no longer waits for all its parents is made anew.
+    assert differences(empty, less) == []
+    assert differences(empty, mapped), "what is compared can differ"
+
+
+def launch(served: Served, **answers: str) -> dict[str, object]:
+    """Launch the workflow, approve what it asks, and wait for its end."""
+    template = served.only("/api/v2/workflow_job_templates/?name=Small+talk")
+    job = served.call("POST", template["related"]["launch"], {"extra_vars": answers})
+    for _ in range(60):
+        for row in served.call("GET", "/api/v2/workflow_approvals/?status=pending")["results"]:
+            served.call("POST", f"/api/v2/workflow_approvals/{row['id']}/approve/", {})
+        try:
+            return served.wait(f"/api/v2/workflow_jobs/{job['id']}/", patience=2.0)
+        except AssertionError:
+            continue
+    raise AssertionError(f"workflow job {job['id']} has not ended")
+
+
+def stdout(served: Served, node: dict[str, object]) -> str:
+    """What the job of a node printed."""
+    text = served.call("GET", f"/api/v2/jobs/{node['job']}/stdout/?format=json")
+    return str(text["content"])

@@ -13,7 +13,13 @@ Task = dict[str, Any]
 
 def plays(collection: str) -> list[dict[str, Any]]:
     """The plays of ``import.yml``, with the modules of a collection: awx.awx, or ansible.controller."""
-    tasks = [*_places(collection), _labels(collection), _job_templates(collection), _workflows(collection)]
+    tasks = [
+        _inventory(),
+        *_places(collection),
+        _labels(collection),
+        _job_templates(collection),
+        _workflows(collection),
+    ]
     return [
         {
             "name": "Create the templates of the catalog",
@@ -37,6 +43,19 @@ def _same(*names: str) -> dict[str, str]:
 
 _ORGANIZATION = _v("awx_organization")
 _INVENTORY = _v("awx_inventory | default(omit, true)")
+
+
+def _inventory() -> Task:
+    """Say at once what AWX would say at the first node: without an inventory a template cannot be a node."""
+    says = (
+        "awx_inventory must name an inventory, for AWX makes no node of a template without one: -e awx_inventory=NAME"
+    )
+    check = {
+        "that": ["awx_inventory | length > 0 or awx_workflow_nodes | length == 0"],
+        "fail_msg": says,
+        "quiet": True,
+    }
+    return {"name": "Inventory", "ansible.builtin.assert": check}
 
 
 def _places(collection: str) -> list[Task]:
@@ -179,7 +198,8 @@ _README = """\
 
 1. Put the folder where AWX finds it: into a git repository, or below AWX's folder of projects.
 2. Look at `awx/settings.yml`: organization, project (`awx_scm_url`, or `awx_local_path` for a folder), inventory,
-   credentials and execution environment. Each can be given anew with `-e`.
+   credentials and execution environment. Each can be given anew with `-e`. Workflows need an inventory that exists;
+   who launches one may choose another.
 3. Say where AWX is, and import:
 
    ```console

@@ -42,7 +42,7 @@ Bundles = Annotated[
 ]
 Organization = Annotated[str, _named("The organization.")]
 Project = Annotated[str, _named("What the project is called.")]
-Inventory = Annotated[str, _named("The inventory; asked at launch without.")]
+Inventory = Annotated[str, _named("The inventory, which has to exist; a launch may choose another.")]
 Credentials = Annotated[Optional[list[str]], _named("A credential of every job. Several times.", "--credential")]
 Environment = Annotated[str, _named("The execution environment.")]
 ScmUrl = Annotated[str, _named("The git repository that will hold the folder.", metavar="URL")]
@@ -98,7 +98,8 @@ def awx(
     _tell_templates(mapped)
     _tell_differences(mapped)
     if not check:
-        say(f"Import it with: cd {output} && ansible-playbook import.yml (see {output / 'README.md'})")
+        needs = "" if inventory else " -e awx_inventory=NAME"
+        say(f"Import it with: cd {output} && ansible-playbook import.yml{needs} (see {output / 'README.md'})")
 
 
 def _check_settings(settings: Settings) -> None:
