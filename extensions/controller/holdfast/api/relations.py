@@ -78,12 +78,13 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "workflow_job_template_node_instance_groups<WorkflowJobTemplateNode.instance_groups",
             "Inventory": _AUTHORS
             + "organization hosts groups instance_groups labels ad_hoc_commands! constructed_inventory_memberships! "
-            "destination_inventories! input_inventories inventory_sources! inventory_updates! joblaunchconfigs! "
+            "destination_inventories! input_inventories inventory_sources<InventorySource.inventory inventory_updates! "
+            "joblaunchconfigs! "
             "schedules! jobs<Job.inventory jobtemplates<JobTemplate.inventory "
             "workflowjobnodes<WorkflowJobNode.inventory workflowjobs<WorkflowJob.inventory "
             "workflowjobtemplatenodes<WorkflowJobTemplateNode.inventory "
             "workflowjobtemplates<WorkflowJobTemplate.inventory",
-            "InventorySource": _TEMPLATE_KIND + "inventory credential! source_project! hosts! groups! "
+            "InventorySource": _TEMPLATE_KIND + "inventory credential! source_project hosts! groups! "
             "inventory_updates<InventoryUpdate.unified_job_template",
             "InventoryUpdate": _JOB_KIND
             + "inventory inventory_source=unified_job_template:InventorySource inventory_update_events! "
@@ -122,7 +123,8 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "unifiedjobtemplates<UnifiedJobTemplate.organization",
             "Project": _TEMPLATE_KIND
             + "credential default_environment signature_validation_credential jobs<Job.project "
-            "jobtemplates<JobTemplate.project project_updates<ProjectUpdate.project scm_inventory_sources!",
+            "jobtemplates<JobTemplate.project project_updates<ProjectUpdate.project "
+            "scm_inventory_sources<InventorySource.source_project",
             "ProjectUpdate": _JOB_KIND + "credential project project_update_events! scm_inventory_updates!",
             "Role": "members%RoleUser.role_id.user_id teams%RoleTeam.role_id.team_id ancestors! children! parents!",
             "Schedule": _AUTHORS

@@ -52,6 +52,7 @@ MODULES = (
     "workflow_nodes",
     "workflow_jobs",
     "workflow_approvals",
+    "inventory_sources",
     "later",
 )
 """The modules of this package that declare something, in the order in which it is declared."""

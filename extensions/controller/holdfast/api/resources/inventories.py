@@ -14,7 +14,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from sqlalchemy import Select, case, func, select
 
 from holdfast import inventory_data
-from holdfast.api import host_filter
+from holdfast.api import host_filter, views
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import ApiError, Conflict, Invalid, NotAllowed, NotFound
 from holdfast.api.registry import Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
@@ -47,6 +47,7 @@ COUNTS = (
     "total_inventory_sources",
     "inventory_sources_with_failures",
 )
+_NOT_UPDATED = "Could not start because `can_update` returned False"
 _SLICE = re.compile(r"slice(\d{1,6})of(\d{1,6})")
 
 
@@ -66,14 +67,16 @@ def count(call: Call, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     hosts = {one: (total, bad) for one, total, bad in call.session.execute(query.where(Host.inventory_id.in_(ids)))}
     query = select(Group.inventory_id, func.count(Group.id)).group_by(Group.inventory_id)
     groups = dict(call.session.execute(query.where(Group.inventory_id.in_(ids))).all())
+    query = select(InventorySource.inventory_id, func.count(InventorySource.id)).group_by(InventorySource.inventory_id)
+    sources = dict(call.session.execute(query.where(InventorySource.inventory_id.in_(ids))).all())
     return {
         one: {
             "has_active_failures": hosts.get(one, (0, 0))[1] > 0,
             "total_hosts": hosts.get(one, (0, 0))[0],
             "hosts_with_active_failures": hosts.get(one, (0, 0))[1],
             "total_groups": groups.get(one, 0),
-            "has_inventory_sources": False,
-            "total_inventory_sources": 0,
+            "has_inventory_sources": one in sources,
+            "total_inventory_sources": sources.get(one, 0),
             "inventory_sources_with_failures": 0,
         }
         for one in ids
@@ -124,6 +127,8 @@ def _deleting(call: Call, row: Inventory) -> Reply | None:
     refuse_if_running(call, UnifiedJob.inventory_id == row.id)
     if row.pending_deletion:
         raise Conflict({"error": "Inventory is already pending deletion."}, status=400)
+    for source in call.session.scalars(_inventory_sources(call, row)):
+        views.delete_row(call, call.controller.registry.resources["inventory_sources"], source)
     return None
 
 
@@ -197,12 +202,20 @@ def _input(_call: Call, _row: Inventory, child: Inventory, _data: dict[str, Any]
         raise Invalid({"error": "You cannot add a constructed inventory to another constructed inventory."})
 
 
-def _no_sources(_call: Call, _row: Inventory) -> Reply:
-    return Reply(body=[])
+def _may_update_sources(call: Call, row: Inventory) -> Reply:
+    return Reply(body=[{"inventory_source": one, "can_update": False} for one in _source_ids(call, row)])
 
 
-def _update_no_sources(_call: Call, _row: Inventory) -> Reply:
-    raise Invalid("No inventory sources to update.")
+def _update_sources(call: Call, row: Inventory) -> Reply:
+    found = _source_ids(call, row)
+    if not found:
+        raise Invalid("No inventory sources to update.")
+    return Reply(400, [{"inventory_source": one, "status": _NOT_UPDATED} for one in found])
+
+
+def _source_ids(call: Call, row: Inventory) -> list[int]:
+    mine = select(InventorySource.id).where(InventorySource.inventory_id == row.id).order_by(InventorySource.id)
+    return list(call.session.scalars(mine))
 
 
 def _ad_hoc_commands(_call: Call, row: Inventory) -> Select[Any]:
@@ -301,14 +314,16 @@ def declare(registry: Registry) -> None:
                     on_attach=_input,
                 ),
                 "ad_hoc_commands": SubList("ad_hoc_commands", query=_ad_hoc_commands),
-                "inventory_sources": SubList("inventory_sources", query=_inventory_sources, create=True),
+                "inventory_sources": SubList(
+                    "inventory_sources", query=_inventory_sources, parent_field="inventory", create=True
+                ),
             },
             actions={
                 "variable_data": variable_data.action("Inventory"),
                 "script": Action({"GET": _script}, title="Inventory Script"),
                 "tree": Action({"GET": _tree}, title="Inventory Tree"),
                 "update_inventory_sources": Action(
-                    {"GET": _no_sources, "POST": _update_no_sources}, title="Inventory Sources Update"
+                    {"GET": _may_update_sources, "POST": _update_sources}, title="Inventory Sources Update"
                 ),
             },
             access=policies.Inventories(),

@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What AWX runs and this controller only shows: ad hoc commands, housekeeping, and sources of inventories.
+"""What AWX runs and this controller only shows: ad hoc commands, housekeeping, and updates of inventories.
 
 They are declared in full, so that clients find the lists and their fields; what would start one is refused in words.
 """
@@ -9,7 +9,7 @@ They are declared in full, so that clients find the lists and their fields; what
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from sqlalchemy import Select, select
@@ -17,7 +17,8 @@ from sqlalchemy import Select, select
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import UNSET, Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
-from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, DESCRIPTION, NAME, STAMPS, below, link_to
+from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, STAMPS, below, link_to
+from holdfast.api.resources.inventory_sources import OPTIONS
 from holdfast.api.resources.job_parts import (
     ALL_STATUSES,
     JOB_FIELDS,
@@ -29,11 +30,10 @@ from holdfast.api.resources.job_parts import (
     summarize_jobs,
 )
 from holdfast.api.resources.job_templates import SCHEDULES, notification_lists
-from holdfast.api.resources.template_parts import LAST_AND_CURRENT, TEMPLATE_LINKS
+from holdfast.api.resources.template_parts import TEMPLATE_LINKS
 from holdfast.auth import policies
 from holdfast.db.models import (
     AdHocCommand,
-    InventorySource,
     InventoryUpdate,
     SystemJob,
     SystemJobTemplate,
@@ -41,30 +41,12 @@ from holdfast.db.models import (
 from holdfast.jobs.launch_request import JOB_TYPES
 
 NO_COMMANDS = "This controller does not run ad hoc commands: launch a job template that has the module as a task."
-NO_SOURCES = "This controller does not read inventories from sources: create hosts and groups through the API."
 NO_HOUSEKEEPING = "This controller does not run management jobs: it does its housekeeping by itself."
 MODULES = (
     *("command", "shell", "yum", "apt", "apt_key", "apt_repository", "apt_rpm", "service", "group", "user", "mount"),
     *("ping", "selinux", "setup", "win_ping", "win_service", "win_updates", "win_group", "win_user"),
 )
 """The modules that AWX lets run by themselves, as far as nobody changed its settings."""
-SOURCES = (
-    ("file", "File, Directory or Script"),
-    ("constructed", "Template additional groups and hostvars at runtime"),
-    ("scm", "Sourced from a Project"),
-    ("ec2", "Amazon EC2"),
-    ("gce", "Google Compute Engine"),
-    ("azure_rm", "Microsoft Azure Resource Manager"),
-    ("vmware", "VMware vCenter"),
-    ("satellite6", "Red Hat Satellite 6"),
-    ("openstack", "OpenStack"),
-    ("rhv", "Red Hat Virtualization"),
-    ("controller", "Red Hat Ansible Automation Platform"),
-    ("insights", "Red Hat Insights"),
-    ("terraform", "Terraform State"),
-    ("openshift_virtualization", "OpenShift Virtualization"),
-)
-SOURCE_VERBOSITIES = ((0, "0 (WARNING)"), (1, "1 (INFO)"), (2, "2 (DEBUG)"))
 HOUSEKEEPING = (
     ("cleanup_jobs", "Remove jobs older than a certain number of days"),
     ("cleanup_activitystream", "Remove activity stream entries older than a certain number of days"),
@@ -204,74 +186,15 @@ def _system_job() -> Resource:
     )
 
 
-# --- sources of inventories -------------------------------------------------------------------------------------------
-
-_SOURCE_FIELDS: tuple[Field, ...] = (
-    Field("source", "choice", choices=SOURCES, default=None, null=True),
-    _fixed("source_path", "string", ""),
-    _fixed("source_vars", "string", ""),
-    _fixed("scm_branch", "string", ""),
-    Field("credential", "integer", null=True, min_value=1, value=lambda _call, _row: None, filterable=False),
-    _fixed("enabled_var", "string", ""),
-    _fixed("enabled_value", "string", ""),
-    _fixed("host_filter", "string", ""),
-    _fixed("overwrite", "boolean", False),
-    _fixed("overwrite_vars", "boolean", False),
-    read_only("custom_virtualenv", value=lambda _call, _row: None),
-    Field("timeout", "integer", default=0, min_value=-MAX_INTEGER - 1, max_value=MAX_INTEGER),
-    Field(
-        "verbosity",
-        "choice",
-        choices=SOURCE_VERBOSITIES,
-        default=1,
-        value=lambda _call, _row: 1,
-    ),
-    Field("limit", default=""),
-)
+# --- updates of inventories -------------------------------------------------------------------------------------------
 
 
-def _updates(_call: Call, row: InventorySource) -> Select[Any]:
-    return select(InventoryUpdate).where(InventoryUpdate.unified_job_template_id == row.id)
-
-
-def _inventory_sources() -> Resource:
-    return Resource(
-        name="inventory_sources",
-        type="inventory_source",
-        model=InventorySource,
-        title="Inventory Source",
-        fields=(
-            *STAMPS,
-            NAME,
-            DESCRIPTION,
-            *_SOURCE_FIELDS,
-            read_only("last_job_run", "datetime"),
-            read_only("last_job_failed", "boolean"),
-            read_only("next_job_run", "datetime"),
-            read_only("status", "choice", choices=ALL_STATUSES),
-            Field("execution_environment", "id", to="execution_environments", null=True),
-            Field("inventory", "id", to="inventories", required=True),
-            _fixed("update_on_launch", "boolean", False),
-            _fixed("update_cache_timeout", "integer", 0, min_value=0, max_value=MAX_INTEGER),
-            Field("source_project", "id", null=True, value=lambda _call, _row: None),
-            read_only("last_update_failed", "boolean", column="last_job_failed", filterable=False),
-            read_only("last_updated", "datetime", column="last_job_run", filterable=False),
-        ),
-        related=(
-            *AUTHORS,
-            *below("inventory_updates", "schedules"),
-            link_to("inventory", "inventories"),
-            *TEMPLATE_LINKS,
-        ),
-        summary=(Summary("organization"), Summary("inventory"), *LAST_AND_CURRENT, *AUTHORS_SUMMARY),
-        sublists={"inventory_updates": SubList("inventory_updates", query=_updates), "schedules": SCHEDULES},
-        access=policies.InventorySources(),
-        hooks=Hooks(validate=_refuse(NO_SOURCES)),
-    )
+def _never_set(one: Field) -> Field:
+    """A field of updates, of which there are none yet."""
+    return dataclasses.replace(one, to="", read_only=True, default=UNSET, value=lambda _call, _row: None)
 
 
 def _inventory_updates() -> Resource:
-    written: Sequence[Field] = [dataclasses.replace(one, read_only=True, default=UNSET) for one in _SOURCE_FIELDS]
     return Resource(
         name="inventory_updates",
         type="inventory_update",
@@ -280,7 +203,7 @@ def _inventory_updates() -> Resource:
         types={"inventory_update": "Inventory Sync"},
         fields=(
             *JOB_FIELDS,
-            *written,
+            *map(_never_set, OPTIONS),
             read_only("inventory", "id", to="inventories"),
             read_only("inventory_source", "id", to="inventory_sources", column="unified_job_template_id"),
             read_only("license_error", "boolean", value=lambda _call, _row: False),
@@ -312,6 +235,5 @@ def declare(registry: Registry) -> None:
         _ad_hoc_commands(),
         _system_job_templates(),
         _system_job(),
-        _inventory_sources(),
         _inventory_updates(),
     )

@@ -25,7 +25,6 @@ from holdfast.api.resources.common import (
     below,
     link_to,
 )
-from holdfast.api.resources.empty import empty_list
 from holdfast.api.resources.in_use import refuse_if_running
 from holdfast.api.resources.job_parts import MAX_INTEGER, TEMPLATE_STATUSES, read_only
 from holdfast.api.resources.template_parts import LAST_AND_CURRENT, TEMPLATE_LINKS, resolved_environment
@@ -275,6 +274,7 @@ def _sublists() -> dict[str, SubList]:
         **notified,
         "teams": SubList("teams", query=_teams),
         "project_updates": SubList("project_updates", parent_field="project"),
+        "scm_inventory_sources": SubList("inventory_sources", parent_field="source_project"),
         "schedules": SubList("schedules", parent_field="unified_job_template", create=True),
         "object_roles": access.object_roles("project"),
         "activity_stream": access.activity_stream("project"),
@@ -339,7 +339,6 @@ def declare(registry: Registry) -> None:
                 "playbooks": Action({"GET": _playbooks}, title="Project Playbooks"),
                 "inventories": Action({"GET": _inventories}, title="Project Inventories"),
                 "update": Action({"GET": _may_update, "POST": _update}, title="Project Update View"),
-                "scm_inventory_sources": Action({"GET": empty_list}, title="Project SCM Inventory Sources"),
                 "access_list": access.access_list("project"),
             },
             access=policies.Projects(),

@@ -209,4 +209,18 @@ class InventorySource(UnifiedJobTemplate):
     """Where hosts of an inventory would be read from; kept and shown, nothing is read yet."""
 
     source: Mapped[str | None] = mapped_column("inventory_source", String(32), default="")
+    source_path: Mapped[str | None] = mapped_column(String(1024), default="")
+    source_vars: Mapped[str | None] = mapped_column(Text, default="")
+    enabled_var: Mapped[str | None] = mapped_column(Text, default="")
+    enabled_value: Mapped[str | None] = mapped_column(Text, default="")
+    host_filter: Mapped[str | None] = mapped_column(Text, default="")
+    overwrite: Mapped[bool | None] = mapped_column(default=False)
+    overwrite_vars: Mapped[bool | None] = mapped_column(default=False)
+    verbosity: Mapped[int | None] = mapped_column("source_verbosity", default=1)
+    update_on_launch: Mapped[bool | None] = mapped_column(default=False)
+    update_cache_timeout: Mapped[int | None] = mapped_column(default=0)
+    source_project_id: Mapped[int | None] = to_one("unified_job_templates", on_delete="CASCADE")
+    source_project: Mapped[Any] = relationship(
+        "Project", foreign_keys=[source_project_id], remote_side="UnifiedJobTemplate.id", viewonly=True
+    )
     __mapper_args__ = {"polymorphic_identity": "inventory_source"}

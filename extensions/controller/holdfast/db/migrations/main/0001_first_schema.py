@@ -756,6 +756,17 @@ def upgrade() -> None:
         sa.Column("inventory_files", sa.JSON(), nullable=True),
         sa.Column("system_job_type", sa.String(length=32), nullable=True),
         sa.Column("inventory_source", sa.String(length=32), nullable=True),
+        sa.Column("source_path", sa.String(length=1024), nullable=True),
+        sa.Column("source_vars", sa.Text(), nullable=True),
+        sa.Column("enabled_var", sa.Text(), nullable=True),
+        sa.Column("enabled_value", sa.Text(), nullable=True),
+        sa.Column("host_filter", sa.Text(), nullable=True),
+        sa.Column("overwrite", sa.Boolean(), nullable=True),
+        sa.Column("overwrite_vars", sa.Boolean(), nullable=True),
+        sa.Column("source_verbosity", sa.Integer(), nullable=True),
+        sa.Column("update_on_launch", sa.Boolean(), nullable=True),
+        sa.Column("update_cache_timeout", sa.Integer(), nullable=True),
+        sa.Column("source_project_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["created_by_id"], ["users.id"], ondelete="SET NULL", use_alter=True),
         sa.ForeignKeyConstraint(["credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["default_environment_id"], ["execution_environments.id"], ondelete="SET NULL"),
@@ -765,6 +776,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["project_id"], ["unified_job_templates.id"], ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["signature_validation_credential_id"], ["credentials.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["source_project_id"], ["unified_job_templates.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["webhook_credential_id"], ["credentials.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("catalog_key"),
@@ -786,6 +798,9 @@ def upgrade() -> None:
             batch_op.f("ix_unified_job_templates_signature_validation_credential_id"),
             ["signature_validation_credential_id"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_unified_job_templates_source_project_id"), ["source_project_id"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_unified_job_templates_type"), ["type"], unique=False)
         batch_op.create_index(
@@ -1615,6 +1630,7 @@ def downgrade() -> None:
         batch_op.drop_index("templates_name")
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_webhook_credential_id"))
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_type"))
+        batch_op.drop_index(batch_op.f("ix_unified_job_templates_source_project_id"))
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_signature_validation_credential_id"))
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_project_id"))
         batch_op.drop_index(batch_op.f("ix_unified_job_templates_organization_id"))
