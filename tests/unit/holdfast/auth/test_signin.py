@@ -315,3 +315,17 @@ class TestSessions:
         done = app.post("/api/login/", data=form, headers={"Referer": "https://testserver/api/login/"})
         assert done.status_code == 302
         assert all("Secure" in one for one in done.headers.get_list("set-cookie"))
+
+
+@pytest.mark.parametrize("prefix", ["/api/v2", "/api/controller/v2"])
+def test_what_awx_login_asks(app, world, passworded, prefix):
+    """A user addressed by name makes a token with their password."""
+    app.cookies.clear()
+    body = {"description": "CLI", "application": None, "scope": "write"}
+    made = app.post(f"{prefix}/users/lone/personal_tokens/", json=body, headers=basic("lone", "pw!"))
+    assert made.status_code == 201, made.text
+    shown = app.get(f"{prefix}/me/", headers=bearer(made.json()["token"])).json()["results"][0]
+    assert shown["username"] == "lone" and shown["url"].startswith(prefix)
+    other = app.post(f"{prefix}/users/ann/personal_tokens/", json=body, headers=basic("lone", "pw!"))
+    assert other.status_code == 403
+    assert app.get("/api/gateway/v1/me/", headers=bearer(made.json()["token"])).json()["count"] == 1
