@@ -137,10 +137,10 @@ class Runs:
 
     def _look(self, run_id: str) -> None:
         with self._controller.database.writing() as session:
-            state = session.scalar(select(Run.state).where(Run.id == run_id))
-            if state is None or state in states.RUN_ENDED:
+            row = session.get(Run, run_id, with_for_update=True)
+            if row is None or row.state in states.RUN_ENDED:
                 return
-            run = self.store.load(session, run_id)
+            run = self.store.open(session, row)
             for execution in session.scalars(_unheard(run_id)).all():
                 self._hear(session, run, execution)
             self._follow(session, run)
@@ -212,9 +212,9 @@ class Runs:
                 if not (blocked and isinstance(decision, Start)):
                     moved = self._do(session, run, decision, busy) or moved
             self._hear_at_once(session, run)
-        touched = {change["node"] for change in run.fresh if "node" in change}
+        changes = list(run.fresh)
         self.store.save(session, run)
-        self._showing.nodes(session, run, touched)
+        self._showing.nodes(session, run, changes)
         if run.cancels:
             job_ids, run.cancels = run.cancels, []
             after_commit(session, lambda: self._cancel_jobs(job_ids))

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Change
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,8 @@ from holdfast.runs.store import OpenRun
 
 UNHANDLED = "No error handling paths found, marking workflow as failed"
 """What AWX says of every workflow that has failed."""
+QUESTIONS = ("approval", "manual")
+"""The kinds of nodes that people answer."""
 
 
 class Showing:
@@ -29,13 +31,13 @@ class Showing:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
 
-    def nodes(self, session: Session, run: OpenRun, touched: Iterable[str]) -> None:
-        """Bring the rows of nodes that were touched up to date; when the run is over, those of all."""
+    def nodes(self, session: Session, run: OpenRun, changes: Iterable[Change]) -> None:
+        """Bring the rows of nodes that look otherwise after these changes up to date; at the end of a run, of all."""
         query = select(WorkflowJobNode).where(
             WorkflowJobNode.workflow_job_id == run.row.workflow_job_id, WorkflowJobNode.action == DO
         )
         if not run.record.ended:
-            names = [name for name in touched if name in run.conductor.graph.nodes]
+            names = {change["node"] for change in changes if _is_seen(run, change)}
             if not names:
                 return
             query = query.where(WorkflowJobNode.node.in_(names))
@@ -47,7 +49,7 @@ class Showing:
             state = run.record.seen(row.node).batches.get(row.batch, states.PENDING)
             never = run.record.ended and state not in states.BAD
             row.do_not_run = never or state in (states.SKIPPED, states.CANCELED)
-        elif run.conductor.graph.nodes[row.node].kind in ("approval", "manual") and not row.earlier:
+        elif run.conductor.graph.nodes[row.node].kind in QUESTIONS and not row.earlier:
             answer = people.answer_of(session, run, row)
             if answer is not None:
                 approval, status, why = answer
@@ -71,6 +73,14 @@ class Showing:
         template = job.unified_job_template
         if template is not None:
             template.current_job_id, template.status = job.id, job.status
+
+
+def _is_seen(run: OpenRun, change: Change) -> bool:
+    """Whether a change makes a node look otherwise that has no job to show it: one not to run, or a question."""
+    if change["type"] not in ("batch", "hosts", "vote"):
+        return False
+    kind = run.conductor.graph.nodes[change["node"]].kind
+    return kind in QUESTIONS or change.get("state") in (states.SKIPPED, states.CANCELED)
 
 
 def explanation(run: OpenRun) -> str:

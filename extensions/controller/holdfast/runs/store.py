@@ -83,7 +83,11 @@ class RunStore:
         row = session.get(Run, run_id, with_for_update=True)
         if row is None:
             raise HoldfastError(f"there is no run '{run_id}'")
-        kept = self._kept.pop(run_id, None)
+        return self.open(session, row)
+
+    def open(self, session: Session, row: Run) -> OpenRun:
+        """The same, of a row that this transaction holds."""
+        kept = self._kept.pop(row.id, None)
         if kept is not None and kept.version == row.version:
             return OpenRun(row, kept.conductor, kept.mask, kept.ending)
         return self.restored(session, row)

@@ -48,6 +48,5 @@ class Execution(Base):
     id: Mapped[str] = mapped_column(String(300), primary_key=True)
     run_id: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[int | None] = mapped_column(index=True)
-    claimed: Mapped[dt.datetime | None]
     ended: Mapped[dt.datetime | None]
     why: Mapped[str] = mapped_column(Text, default="")

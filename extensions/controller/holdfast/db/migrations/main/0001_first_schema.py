@@ -44,7 +44,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=300), nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=False),
         sa.Column("job_id", sa.Integer(), nullable=True),
-        sa.Column("claimed", UtcDateTime(), nullable=True),
         sa.Column("ended", UtcDateTime(), nullable=True),
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
