@@ -14,7 +14,7 @@ from sqlalchemy import Select, select
 
 from holdfast.api import activity, render, views, writes
 from holdfast.api.call import Call, Reply
-from holdfast.api.errors import Forbidden, Invalid
+from holdfast.api.errors import Forbidden
 from holdfast.api.registry import UNSET, Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
 from holdfast.api.resources import labels, workflow_edges
 from holdfast.api.resources.common import STAMPS, below, link_to
@@ -36,7 +36,6 @@ from holdfast.db.models import (
 from holdfast.jobs import prompting, saved_launch
 from holdfast.runs.rows import COPIED
 
-NO_HOUSEKEEPING = "Cannot nest a System Job Template inside a workflow."
 POLICY = policies.WorkflowJobTemplateNodes()
 QUESTION_FIELDS = (
     Field("name", required=True, max_length=512),
@@ -104,8 +103,6 @@ def _validate(call: Call, data: dict[str, Any], row: WorkflowJobTemplateNode | N
         for name in set(data) - {*_OF_NO_TEMPLATE}:
             del data[name]
         return
-    if template.type == "system_job_template":
-        raise Invalid({"unified_job_template": [NO_HOUSEKEEPING]})
     saved_launch.check(call, data, row, template, exclude=(prompting.REQUIRED,))
 
 
