@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, String, and_, false, func, or_, select, true
 from sqlalchemy.orm import class_mapper
 
 from holdfast.api import comparisons
 from holdfast.api.call import Call
 from holdfast.api.errors import Invalid
-from holdfast.api.lookups import Hop, Joined, Path, in_events, resolve
+from holdfast.api.lookups import CONTENT_TYPE, Hop, Joined, Path, in_events, resolve
 from holdfast.api.registry import Registry, Resource
 from holdfast.auth import roles
 from holdfast.seeds.roles import OBJECT_ROLES
@@ -244,6 +244,9 @@ class _Maker:
         if column is None:
             return false()
         text = one.text
+        if path.leaf in ("type", CONTENT_TYPE) and path.name in ("type", "model"):
+            # AWX tells types apart by names without underscores, and takes them with any.
+            column, text = func.replace(column, "_", "", type_=String), text.replace("_", "")
         return comparisons.compare(
             column, one.lookup, text, sqlite=self._sqlite, name=path.name, is_relation=path.is_relation
         )

@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, Select, and_, false, null, select
+from sqlalchemy import Column, ColumnElement, FromClause, Select, and_, false, null, or_, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, class_mapper
 
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import Registry, Resource
-from holdfast.api.relations import CLASS_NAMES, FORBIDDEN, PASSWORDS, RELATIONS
+from holdfast.api.relations import CLASS_NAMES, FORBIDDEN, MORE, PASSWORDS, RELATIONS
 from holdfast.db import models
 from holdfast.db.base import EventsBase
 from holdfast.seeds.roles import OBJECT_ROLES
 
 _WORD = re.compile(r"(\w+)(?:([=<~%!])(\w*)(?:[.:](\w+))?(?:\.(\w+))?)?")
+CONTENT_TYPE = "content_type"
+"""The column that says of what type an object is; AWX asks for its ``model``, a name without underscores."""
 _OLD_NAMES = {
     "current_update": "current_job",
     "last_update": "last_job",
@@ -73,6 +75,9 @@ def resolve(registry: Registry, model: type[Any], text: str) -> Path:
     at: type[Any] | None = model
     leaf = last = ""
     for name in text.split("__"):
+        if (leaf, name) == (CONTENT_TYPE, "model"):
+            last = name
+            continue
         if leaf:
             raise Invalid(f"No related model for field {name}.")
         if at is None:
@@ -111,7 +116,7 @@ def _field(registry: Registry, model: type[Any], name: str) -> Hop | str:
     if name == "id" or (name == "type" and mapper.polymorphic_on is not None):
         return name
     resource = registry.of_model(model)
-    role = _role(resource, name)
+    role = _role(resource, name) or _entry(registry, model, name)
     if role is not None:
         return role
     one = resource.field_named(name) if resource is not None else None
@@ -119,7 +124,7 @@ def _field(registry: Registry, model: type[Any], name: str) -> Hop | str:
         return _reference(name, one.attribute, registry.resources[one.to].model)
     column = one.attribute if one is not None else name
     known = one is not None and (one.filterable or name == "created") and not one.write_only
-    if column in mapper.columns and (known or resource is None):
+    if column in mapper.columns and (known or resource is None or column in MORE.get(model.__name__, ())):
         return column
     if name.endswith("_id"):
         hop = relation(model, name.removesuffix("_id"))
@@ -260,6 +265,19 @@ def _role(resource: Resource | None, name: str) -> Hop | None:
         return [(right, is_it)]
 
     return Hop(name, models.Role, join)
+
+
+def _entry(registry: Registry, model: type[Any], kind: str) -> Hop | None:
+    """The objects of a type that entries of the activity stream are about."""
+    if model is not models.ActivityStream or not registry.knows_type(kind):
+        return None
+
+    def join(left: FromClause, right: FromClause) -> list[tuple[FromClause, ColumnElement[bool]]]:
+        first = and_(left.c.object1 == kind, left.c.object1_id == right.c.id)
+        second = and_(left.c.object2 == kind, left.c.object2_id == right.c.id)
+        return [(right, or_(first, second))]
+
+    return Hop(kind, registry.of_type(kind).model, join, many=True)
 
 
 class Joined:

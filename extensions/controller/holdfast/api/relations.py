@@ -166,6 +166,15 @@ RELATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The relations of each model, by the name of its class."""
 
+MORE: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "Role": frozenset(("role_field", "object_id", "singleton_name", "content_type")),
+        "RoleUser": frozenset(("object_id", "content_type")),
+        "RoleTeam": frozenset(("object_id", "content_type")),
+    }
+)
+"""Columns that filters know beside the fields that are shown."""
+
 FORBIDDEN = frozenset(
     (
         *("password", "token", "refresh_token", "client_secret", "client_id", "webhook_key", "host_config_key"),

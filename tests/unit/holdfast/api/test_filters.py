@@ -23,6 +23,7 @@ from holdfast.db.base import Database
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+SHOWN = ("name", "counter", "username", "role_field", "operation")
 NAME = Field("name")
 DESCRIPTION = Field("description")
 
@@ -64,6 +65,8 @@ def _registry() -> Registry:
             (NAME, Field("status"), Field("finished", "datetime")),
         ),
         Resource("nodes", "workflow_job_node", m.WorkflowJobNode, "Node", (Field("identifier"),)),
+        Resource("roles", "role", m.Role, "Role", ()),
+        Resource("activity_stream", "activity_stream", m.ActivityStream, "Activity Stream", (Field("operation"),)),
         Resource("job_events", "job_event", m.JobEvent, "Event", (Field("counter", "integer"), Field("event"))),
     )
     return registry
@@ -101,6 +104,11 @@ def _fill(session: Session) -> None:
         ]
     )
     session.flush()
+    alpha = session.scalars(select(m.JobTemplate).where(m.JobTemplate.name == "Alpha")).one()
+    session.add(m.Role(content_type="job_template", object_id=alpha.id, role_field="read_role"))
+    session.add(m.ActivityStream(operation="create", object1="job_template", object1_id=alpha.id))
+    entry = {"object1": "job_template", "object1_id": 99, "object2": "label", "object2_id": red.id}
+    session.add(m.ActivityStream(operation="associate", **entry))
     flow = session.scalars(select(m.WorkflowJob)).one()
     session.add(m.WorkflowJobNode(workflow_job_id=flow.id, job_id=1, identifier="n1"))
 
@@ -122,7 +130,7 @@ def ask(controller: Any, query: str, resource: str = "job_templates") -> list[An
         )
         made = filters.apply(call, found, select(found.model))
         rows = (events if resource == "job_events" else session).scalars(made)
-        return [getattr(row, "name", None) or getattr(row, "counter", None) or row.username for row in rows]
+        return [next(filter(None, (getattr(row, name, None) for name in SHOWN))) for row in rows]
 
 
 def test_every_relation_of_every_model_can_be_made() -> None:
@@ -218,6 +226,10 @@ def test_a_filter_finds(controller: Any, query: str, names: list[str]) -> None:
         ("unified_jobs", "type=job,workflow_job&order_by=-name", ["two", "one", "flow"]),
         ("unified_jobs", "type__in=workflow_job", ["flow"]),
         ("unified_jobs", "not__type=job", ["flow"]),
+        ("unified_jobs", "unified_job_node__job__type=workflow_job", []),
+        ("roles", "content_type__model=jobtemplate&object_id=2", ["read_role"]),
+        ("activity_stream", "job_template__name=Alpha", ["create"]),
+        ("activity_stream", "or__label=1&or__label=2", ["associate"]),
         ("unified_jobs", "unified_job_node__workflow_job=3&order_by=finished", ["one"]),
         ("unified_jobs", "unified_job_node__workflow_job__name=flow", ["one"]),
         ("unified_jobs", "unified_job_node__isnull=true", ["two", "flow"]),
