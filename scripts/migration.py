@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,13 +5,13 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import tempfile
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from holdfast.db import models  # noqa: F401  # what the models say is known once they are loaded
 from holdfast.db.base import Database
 from holdfast.db.migrate import FOLDER, upgrade
 
@@ -23,6 +22,7 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     which, message = sys.argv[1:]
+    importlib.import_module("holdfast.db.models")  # what the models say is known once they are loaded
     with tempfile.TemporaryDirectory() as folder:
         database = Database.at(Path(folder))
         engine = database.engine if which == "main" else database.events_engine

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -24,7 +23,7 @@ def main(folder: Path, output: Path) -> None:
     """Write the meaning of every recording of a folder, one a line."""
     lines = []
     for path in sorted(folder.glob("[0-9]*_*.json")):
-        number, _, name = path.stem.partition("_")
+        number, _unused, name = path.stem.partition("_")
         meaning = {"number": int(number), "name": name, **condense(json.loads(path.read_text(encoding="utf-8")))}
         lines.append(json.dumps(meaning, ensure_ascii=False, separators=(",", ":")))
     output.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")

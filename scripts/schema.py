@@ -30,7 +30,7 @@ def with_tables(text: str) -> str:
         begin, end = f"<!-- keys of {kind} -->", f"<!-- end of {kind} -->"
         table = reference.key_table(kind)
         pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
-        text = pattern.sub(lambda _, table=table, b=begin, e=end: f"{b}\n{table}{e}", text)  # type: ignore[misc]
+        text = pattern.sub(lambda _unused, table=table, b=begin, e=end: f"{b}\n{table}{e}", text)  # type: ignore[misc]
     return text
 
 

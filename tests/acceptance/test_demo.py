@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+
+from tests.served import controller
 
 from .conftest import Stage, Watch, assert_nothing_lost, executions, undone
+from .controlled import Controlled, bring_inventory, roll_out
 
 from run import Outcome, broken_promises  # isort: skip
 
@@ -64,4 +70,73 @@ def test_the_record_says_why_what_was_undone_and_what_was_not_touched(stage: Sta
 
 
 def test_the_notices_name_both_versions(stage: Stage, performed: Performed) -> None:
-    assert stage.notices.heard == ["App is at 2; it was at 1", "App is rolled back from 3 to 2"]
+    assert stage.notices.heard[:2] == ["App is at 2; it was at 1", "App is rolled back from 3 to 2"]
+
+
+# --- by the controller --------------------------------------------------------------------------------------------
+
+
+class ByController(NamedTuple):
+    """The same two rollouts, launched on a controller."""
+
+    good: Controlled
+    watch_good: Watch
+    bad: Controlled
+    watch_bad: Watch
+    notices: list[str]
+
+
+@pytest.fixture(scope="module")
+def by_controller(
+    stage: Stage, performed: Performed, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ByController]:
+    """After the terminal's rollouts: the lab anew, and a controller of its own."""
+    assert performed.good.status == 0
+    stage.begin_at("1")
+    heard = len(stage.notices.heard)
+    path = os.pathsep.join(filter(None, [stage.environment().get("ANSIBLE_COLLECTIONS_PATH")]))
+    with controller(tmp_path_factory.mktemp("controller"), ANSIBLE_COLLECTIONS_PATH=path) as served:
+        inventory = bring_inventory(served, stage.lab.inventory)
+        good = roll_out(stage, served, inventory, "2")
+        bad = roll_out(stage, served, inventory, "3")
+        yield ByController(*good, *bad, stage.notices.heard[heard:])
+
+
+def verdict(record: Record) -> dict[str, Any]:
+    """Everything that a record says of how a run went, but for when and under which id."""
+    ended = executions(record)
+    return {
+        "state": record.state,
+        "explanation": record.run.get("explanation"),
+        "steps": sorted((done.node, done.action, done.hosts, done.state) for done in ended),
+        "undone": undone(record),
+        "nodes": {name: {**node.batches, **node.hosts} for name, node in record.nodes.items()},
+        "outputs": {name: list(outputs) for name, outputs in record.outputs.items()},
+    }
+
+
+def test_the_controller_comes_to_the_same_verdicts(
+    stage: Stage, performed: Performed, by_controller: ByController
+) -> None:
+    assert verdict(by_controller.good.record) == verdict(stage.record(performed.good))
+    assert verdict(by_controller.bad.record) == verdict(stage.record(performed.bad))
+    assert set(by_controller.good.versions.values()) == set(by_controller.bad.versions.values()) == {"2"}
+
+
+def test_nobody_notices_by_the_controller_either(by_controller: ByController) -> None:
+    assert_nothing_lost(by_controller.good)  # type: ignore[arg-type]
+    assert_nothing_lost(by_controller.bad)  # type: ignore[arg-type]
+    by_controller.watch_good.assert_drained("app1", "app2", "app3")
+    by_controller.watch_bad.assert_drained("app1")
+    assert by_controller.notices == ["App is at 2; it was at 1", "App is rolled back from 3 to 2"]
+
+
+def test_clients_of_the_controller_see_a_workflow(by_controller: ByController) -> None:
+    job = by_controller.bad.job
+    assert (by_controller.good.job["status"], job["status"], job["failed"]) == ("successful", "failed", True)
+    assert job["job_explanation"].startswith("rolled_back: in_place.health failed on app1")
+    nodes = {one["identifier"]: one for one in by_controller.bad.nodes}
+    jobs = {name: one["summary_fields"]["job"]["status"] for name, one in nodes.items() if one["job"]}
+    assert jobs["in_place.deploy"] == jobs["undo-in_place.deploy"] == "successful"
+    assert jobs["in_place.health"] == "failed"
+    assert nodes["in_place.drain/2"]["do_not_run"] and nodes["recreate.drain"]["do_not_run"]

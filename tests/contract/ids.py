@@ -80,5 +80,9 @@ class Ids:
             return [self.body("", one) for one in value]
         if not kind:
             return value
-        change: Callable[[Any], Any] = lambda one: self.ours(kind, one) if type(one) is int else one  # noqa: E731
+        change: Callable[[Any], Any] = lambda one: self.ours(kind, one) if _is_id(one) else one  # noqa: E731
         return [change(one) for one in value] if isinstance(value, list) else change(value)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -157,7 +157,7 @@ def _of_objects(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator
 
 
 def _of_values(expected: str, actual: Any, path: str) -> Iterator[str]:
-    kind, _, text = expected.partition("=")
+    kind, _unused, text = expected.partition("=")
     key = path.rpartition(".")[2].split("[")[0]
     if key in BY_THE_CLOCK and _kind(actual) in ("null", "str", "float"):
         return

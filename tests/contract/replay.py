@@ -252,7 +252,7 @@ def play(folder: Path) -> tuple[list[Result], list[str]]:
 def _numbers(words: Iterable[str]) -> set[int]:
     found: set[int] = set()
     for word in words:
-        first, _, last = word.partition("-")
+        first, _unused, last = word.partition("-")
         found.update(range(int(first), int(last or first) + 1))
     return found
 

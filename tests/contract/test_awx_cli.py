@@ -92,7 +92,7 @@ def test_launch_and_monitor(clients: Clients, stage: Stage) -> None:
         stage.served, "job_templates", "launch", "Hello", "--monitor", "--extra_vars", '{"who": "the world"}'
     )
     assert done.returncode == 0, done.stdout
-    stream, _, job = done.stdout.partition("------End of Standard Out Stream--------")
+    stream, _unused, job = done.stdout.partition("------End of Standard Out Stream--------")
     assert "hello the world" in stream
     assert "PLAY RECAP" in stream
     found = json.loads(job)

@@ -107,7 +107,7 @@ def launch(served: Served, **answers: str) -> dict[str, object]:
     """Launch the workflow, approve what it asks, and wait for its end."""
     template = served.only("/api/v2/workflow_job_templates/?name=Small+talk")
     job = served.call("POST", template["related"]["launch"], {"extra_vars": answers})
-    for _ in range(60):
+    for _unused in range(60):
         for row in served.call("GET", "/api/v2/workflow_approvals/?status=pending")["results"]:
             served.call("POST", f"/api/v2/workflow_approvals/{row['id']}/approve/", {})
         try:

@@ -57,7 +57,7 @@ class Awx:
         """Play one job template."""
         spec = next(one for one in self.mapped.templates if one.name == template)
         self.work.mkdir(exist_ok=True)
-        extra = self.work / f"extra-{sum(1 for _ in self.work.iterdir())}.yml"
+        extra = self.work / f"extra-{sum(1 for _unused in self.work.iterdir())}.yml"
         given = {"awx_job_id": 7, "awx_user_name": "alice", **variables}
         extra.write_text("".join(yaml.dump({name: value}, None, _Unsafe) for name, value in given.items()))
         command = [str(self.bin / "ansible-playbook"), "-i", str(self.inventory), "-e", f"@{extra}", spec.playbook]

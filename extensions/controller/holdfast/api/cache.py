@@ -72,7 +72,7 @@ class Answers:
             self._kept[key] = Kept(status, headers, body, tables, state, time.monotonic() + LONGEST)
             self._bytes += len(body)
             while len(self._kept) > MOST or self._bytes > MOST_BYTES:
-                _, oldest = self._kept.popitem(last=False)
+                _unused, oldest = self._kept.popitem(last=False)
                 self._bytes -= len(oldest.body)
 
     def _drop(self, key: Hashable) -> None:

@@ -34,7 +34,7 @@ def _no_number(name: str) -> None:
 def _check_depth(value: Any) -> None:
     """Raise Invalid for what is nested so deeply that somebody means harm."""
     level = [value]
-    for _ in range(DEEPEST):
+    for _unused in range(DEEPEST):
         level = [
             inner
             for one in level

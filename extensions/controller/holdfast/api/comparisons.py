@@ -67,14 +67,14 @@ def _integer(text: str) -> int:
             raise ValueError
         return _within(int(text))
     except ValueError:
-        raise _said(f"“{text}” value must be an integer.") from None
+        raise _said(f"\u201c{text}\u201d value must be an integer.") from None
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise _said(f"“{text}” value must be a float.") from None
+        raise _said(f"\u201c{text}\u201d value must be a float.") from None
 
 
 def _moment(text: str) -> dt.datetime:
@@ -84,9 +84,9 @@ def _moment(text: str) -> dt.datetime:
         return (found if found.tzinfo else found.replace(tzinfo=dt.timezone.utc)).astimezone(dt.timezone.utc)
     except (ValueError, OverflowError):
         if re.fullmatch(r"\d{4}-\d{1,2}-\d{1,2}([T ]\d{1,2}:\d{2}.*)?", text.strip()):
-            said = f"“{text}” value has the correct format ({form}) but it is an invalid date/time."
+            said = f"\u201c{text}\u201d value has the correct format ({form}) but it is an invalid date/time."
         else:
-            said = f"“{text}” value has an invalid format. It must be in {form} format."
+            said = f"\u201c{text}\u201d value has an invalid format. It must be in {form} format."
         raise _said(said) from None
 
 

@@ -101,7 +101,7 @@ def _condition(registry: Registry, model: type[Any], key: str, text: str, parsed
         key, into = key.removeprefix("or__"), parsed.either
     negated = key.startswith("not__")
     key = key.removeprefix("not__")
-    name, _, last = key.rpartition("__")
+    name, _unused, last = key.rpartition("__")
     path, lookup = (name, last) if "__" in key and last in comparisons.LOOKUPS else (key, "exact")
     if not path:
         raise Invalid("Query string field name not provided.")
@@ -118,7 +118,7 @@ def one_condition(call: Call, resource: Resource, key: str, text: str) -> Column
     if key.endswith("__search"):
         _search(registry, resource.model, key.removesuffix("__search"), text, parsed)
     else:
-        name, _, last = key.rpartition("__")
+        name, _unused, last = key.rpartition("__")
         path, lookup = (name, last) if name and last in comparisons.LOOKUPS else (key, "exact")
         parsed.together.append(Condition(resolve(registry, resource.model, path), lookup, text))
     return and_(true(), *make.all(parsed))

@@ -45,7 +45,7 @@ def of_detail(call: Call, resource: Resource, row: Any) -> dict[str, Any]:
     return {**body, **_roles(resource)}
 
 
-def of_sublist(call: Call, resource: Resource, row: Any, name: str, sub: SubList) -> dict[str, Any]:
+def of_sublist(call: Call, resource: Resource, _row: Any, name: str, sub: SubList) -> dict[str, Any]:
     """Of a sub-list."""
     listed = call.controller.registry.resources[sub.resource]
     actions: dict[str, Any] = {}

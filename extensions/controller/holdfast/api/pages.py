@@ -69,7 +69,7 @@ def _page(call: Call, session: Session, query: Select[Any], resource: Resource) 
     model: Any = resource.model
     size = page_size(call)
     wanted = call.get("page", "1")
-    counted = not any(name == "count_disabled" for name, _ in call.query)
+    counted = not any(name == "count_disabled" for name, _unused in call.query)
     ids = query.order_by(None).with_only_columns(model.id, maintain_column_froms=True).subquery()
     count = session.scalar(select(func.count()).select_from(ids)) if counted else None
     number = _page_number(wanted, count, size)

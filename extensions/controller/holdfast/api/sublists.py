@@ -55,7 +55,7 @@ def _through(parent: Any, name: str, listed: Resource) -> Select[Any]:
         column = next(iter(relation.remote_side))
         return select(listed.model).where(column == parent.id)
     local, remote = table.c.left_id, table.c.right_id
-    if any(column is table.c.right_id for _, column in relation.synchronize_pairs):
+    if any(column is table.c.right_id for _unused, column in relation.synchronize_pairs):
         local, remote = remote, local
     query = select(listed.model).join(table, remote == listed.model.id).where(local == parent.id)
     return query.order_by(table.c.position) if "position" in table.c else query

@@ -19,7 +19,7 @@ def cookies(call: Call) -> Mapping[str, str]:
     found: dict[str, str] | None = call.cache.get("cookies")
     if found is None:
         pairs = (part.strip().partition("=") for part in call.headers.get("cookie", "").split(";"))
-        found = call.cache["cookies"] = {name: value.strip('"') for name, _, value in pairs if name}
+        found = call.cache["cookies"] = {name: value.strip('"') for name, _unused, value in pairs if name}
     return found
 
 

@@ -40,7 +40,7 @@ def sign_in(call: Call) -> None:
 
 
 def _identify(call: Call) -> None:
-    kind, _, value = call.headers.get("authorization", "").strip().partition(" ")
+    kind, _unused, value = call.headers.get("authorization", "").strip().partition(" ")
     kind = kind.lower()
     if kind == "bearer" and _by_token(call, value.strip()):
         return

@@ -25,7 +25,7 @@ _LENGTH = 30
 
 def generate(length: int = _LENGTH) -> str:
     """A new secret of letters and digits; 30 of them are 178 random bits, so a quick hash keeps it safe."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    return "".join(secrets.choice(_LETTERS) for _unused in range(length))
 
 
 def digest(secret: str) -> str:

@@ -203,7 +203,7 @@ class _Syncing:
 
     def _workflow(self, spec: WorkflowSpec, templates: Mapping[str, UnifiedJobTemplate]) -> None:
         values = _columns(workflow_object(spec))
-        values["description"] = str(values["description"]).split("\n\nOtherwise than in Holdfast:")[0]
+        values["description"] = str(values["description"]).partition("\n\nOtherwise than in Holdfast:")[0]
         values["ask_limit_on_launch"] = values["ask_inventory_on_launch"] = True
         row = self._keep(f"bundle/{spec.bundle}", WorkflowJobTemplate, spec.name, values, spec.labels)
         if not isinstance(row, WorkflowJobTemplate):

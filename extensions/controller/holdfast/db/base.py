@@ -125,7 +125,7 @@ class Database:
         self._events_write = threading.Lock()
         names = frozenset(Base.metadata.tables) | frozenset(EventsBase.metadata.tables)
         self._names = names
-        for engine in {self.engine, self.events_engine}:
+        for engine in dict.fromkeys((self.engine, self.events_engine)):
             event.listen(engine, "before_cursor_execute", self._watch)
 
     @classmethod

@@ -71,7 +71,7 @@ class Claims:
         """Task and key of what earlier boots began and did not end, in the order in which they began."""
         query = sa.select(_C.task, _C.key).where(_OF_EARLIER).order_by(_C.claimed_at)
         with self._database.connect() as connection:
-            return [(task, key) for task, key in connection.execute(query, {"this_boot": self._boot})]
+            return [(row.task, row.key) for row in connection.execute(query, {"this_boot": self._boot})]
 
     def settle(self, task: str, key: str) -> bool:
         """Write the end of an interrupted unit; False when it is none."""

@@ -103,7 +103,7 @@ class DbosQueue:
         """Take the oldest units of a task, as many as its slots have room for beside the `busy` ones."""
         owner = uuid.uuid4().hex
         storage = self._dbos._sys_db
-        ids, _ = storage.start_queued_workflows(
+        ids, _unused = storage.start_queued_workflows(
             self._queues[task], self._boot, VERSION, None, busy, owner_xid=owner, is_latest_version=True
         )
         if not ids:
@@ -197,5 +197,5 @@ def _id(task: str, key: str) -> str:
 
 
 def _unit(workflow_id: str) -> Unit:
-    task, _, key = workflow_id.partition(":")
+    task, _unused, key = workflow_id.partition(":")
     return task, key

@@ -50,7 +50,7 @@ class Templates:
             self._add_file(str(label), write(self._render("file", str(label), template, self._values)))
 
     def _add_file(self, label: str, path: str) -> None:
-        _, dot, name = label.partition(".")
+        _unused, dot, name = label.partition(".")
         if not dot:
             self._files.filename = path
             return

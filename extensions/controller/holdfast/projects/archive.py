@@ -47,7 +47,7 @@ def download(source: Source, credential: Credential, path: Path, check: Callable
     """Download an archive into a file; returns its checksum. ``check`` raises when it is to stop."""
     url, first = source.plain, urlsplit(source.plain)
     opener = urllib.request.build_opener(_Stay)
-    for _ in range(MOST_REDIRECTS):
+    for _unused in range(MOST_REDIRECTS):
         check()
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -179,8 +179,8 @@ class Repository:
         said = self._must("config", "--file", ".gitmodules", "--null", "--get-regexp", r"\.(path|url)$", folder=tree)
         found: dict[str, dict[str, str]] = {}
         for entry in said.split("\0"):
-            key, _, value = entry.strip("\n").partition("\n")
-            name, _, kind = key.rpartition(".")
+            key, _unused, value = entry.strip("\n").partition("\n")
+            name, _unused, kind = key.rpartition(".")
             if kind:
                 found.setdefault(name, {})[kind] = value
         return {one["path"]: one["url"] for one in found.values() if one.keys() >= {"path", "url"}}

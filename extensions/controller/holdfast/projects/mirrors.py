@@ -27,7 +27,7 @@ def settings(environ: Mapping[str, str] | None = None) -> list[str]:
         check=False,
     )
     entries = [entry.partition("\n") for entry in done.stdout.split("\0") if entry]
-    usable = ((key, value) for key, _, value in entries if value and "=" not in key)
+    usable = ((key, value) for key, _unused, value in entries if value and "=" not in key)
     return [f"{key}={value}" for key, value in usable if not _has_password(_mirror(key))]
 
 

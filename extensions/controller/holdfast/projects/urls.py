@@ -73,7 +73,7 @@ def _parts(scm_type: str, url: str) -> SplitResult:
 def _split(scm_type: str, url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port, parts.hostname
+        _unused = parts.port, parts.hostname
     except ValueError:
         raise ValueError(f"Invalid {scm_type} URL") from None
     return parts
@@ -81,7 +81,7 @@ def _split(scm_type: str, url: str) -> SplitResult:
 
 def _of_scp(url: str) -> str:
     """``user@host:path`` as the rest of a URL."""
-    user, _, place = url.rpartition("@")
+    user, _unused, place = url.rpartition("@")
     if place.startswith("[") and "]:" in place:
         host, path = place.split("]:", 1)
         host += "]"

@@ -208,7 +208,7 @@ def _ends(graph: Graph, name: str, batch: int) -> list[tuple[str, int]]:
 
 def _leaves(graph: Graph, rollout: str) -> list[str]:
     inner = graph.nodes[rollout].inner
-    return [name for name in inner if not any(child in inner for child, _ in graph.nodes[name].children)]
+    return [name for name in inner if not any(child in inner for child, _unused in graph.nodes[name].children)]
 
 
 def _before(graph: Graph, node: Node, batch: int) -> list[tuple[tuple[str, int], Edge]]:

@@ -139,7 +139,8 @@ def check_configuration(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
             missing.append(name)
             continue
         value = found.setdefault(name, one.get("default"))
-        if type(value) is not _PYTHON[one["type"]]:
+        wanted = _PYTHON[one["type"]]
+        if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
             wrong.append(f"Configuration field '{name}' incorrect type, expected {one['type']}.")
         elif one["type"] == "list" and not value:
             problems.append(f"No values specified for field '{name}'")

@@ -151,7 +151,7 @@ def _all() -> Iterator[RoleDefinition]:
         "Organization Admin",
         "Has all permissions to a single organization and all objects inside of it",
         "organization",
-        tuple(sorted(name for _, name in inside)),
+        tuple(sorted(name for _unused, name in inside)),
     )
     yield RoleDefinition(
         "Organization Audit",

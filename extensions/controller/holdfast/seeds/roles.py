@@ -199,7 +199,7 @@ def _parent(content_type: str, path: str, expression: str) -> Source:
     """The role an expression names, when it is read on an object of this kind that ``path`` led to."""
     if expression.startswith(_SINGLETON):
         return Source("", "", expression.removeprefix(_SINGLETON))
-    way, _, field = expression.rpartition(".")
+    way, _unused, field = expression.rpartition(".")
     if not way:
         return Source(path, content_type, field)
     # Every step of a way is a foreign key named after the kind of object it leads to.
@@ -212,13 +212,16 @@ def sources(content_type: str, field: str) -> tuple[Source, ...]:
     Superusers hold everything; no source has to say so.
     """
     found = [Source("", content_type, field)]
-    for source in found:
+    todo = list(found)
+    while todo:
+        source = todo.pop(0)
         if source.is_singleton:
             continue
         for expression in role(source.content_type, source.field).parents:
             parent = _parent(source.content_type, source.path, expression)
             if parent not in found:
                 found.append(parent)
+                todo.append(parent)
     return tuple(found)
 
 

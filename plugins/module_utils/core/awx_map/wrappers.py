@@ -107,7 +107,8 @@ def _local(name: str, tasks: list[dict[str, Any]]) -> Play:
 
 def _play(name: str, hosts: str, action: Optional[Action], key: str) -> Play:
     """A play of what the first task wrote down for an action."""
-    assert action is not None  # whoever calls has looked
+    if action is None:
+        raise TypeError(f"{name} has nothing to play; whoever asks for a play has looked before")
     play: Play = {"name": name, "hosts": hosts, "gather_facts": action.gather_facts}
     if action.become is not None:
         play["become"] = action.become

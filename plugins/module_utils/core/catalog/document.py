@@ -65,9 +65,9 @@ def _changed(thing: Any, default: Any, names: Iterable[str]) -> dict[str, Any]:
     return {name: plain(getattr(thing, name)) for name in names if getattr(thing, name) != getattr(default, name)}
 
 
-def _head(kind: str, thing: Any, more: Mapping[str, Any] = {}) -> Document:
+def _head(kind: str, thing: Any, more: Optional[Mapping[str, Any]] = None) -> Document:
     names = ("name", "version", "title", "owner", "labels", "description")
-    metadata = {**_changed(thing, type(thing)(""), names), **more}
+    metadata = {**_changed(thing, type(thing)(""), names), **(more or {})}
     document: Document = {"apiVersion": versions.SUPPORTED[-1], "kind": kind, "metadata": metadata}
     if thing.fields:
         document["presentation"] = {"fields": [_field(field) for field in thing.fields]}

@@ -267,7 +267,7 @@ def test_a_filter_finds_elsewhere(controller: Any, resource: str, query: str, na
         ("survey_enabled=x", Invalid, 'Unable to convert "x" to boolean'),
         ("inventory=abc", Invalid, "Invalid inventory id: abc"),
         ("inventory__icontains=1", Invalid, "Related Field got invalid lookup: icontains"),
-        ("forks=abc", Invalid, '["“abc” value must be an integer."]'),
+        ("forks=abc", Invalid, '["\u201cabc\u201d value must be an integer."]'),
         ("created=abc", Invalid, "has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format."),
         ("created=2024-13-45", Invalid, "but it is an invalid date/time."),
         ("forks__iexact=1", Invalid, "forks is not a text field"),

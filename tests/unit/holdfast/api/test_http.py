@@ -199,7 +199,7 @@ class _Gone:
 
 
 def test_nothing_is_done_for_a_client_that_went_away(controller: Controller) -> None:
-    api = Api(controller, lambda *_: None)
+    api = Api(controller, lambda *_unused: None)
     basic = b"Basic " + base64.b64encode(b"admin:pw")
     scope = {
         "type": "http",

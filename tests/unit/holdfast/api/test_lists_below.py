@@ -26,7 +26,7 @@ def test_objects_are_made_put_in_and_taken_out(client: TestClient, inventory: di
     made = client.post(labels, json={"name": "one", "organization": 1})
     assert (made.status_code, made.headers["location"]) == (201, made.json()["url"])
     other = client.post("/api/v2/labels/", json={"name": "two", "organization": 1}).json()
-    for _ in range(2):
+    for _unused in range(2):
         assert client.post(labels, json={"id": other["id"]}).status_code == 204
     assert [row["name"] for row in client.get(labels).json()["results"]] == ["one", "two"]
     taken = client.post(labels, json={"id": made.json()["id"], "disassociate": True})

@@ -68,7 +68,7 @@ def test_what_stays_of_an_instance(client: TestClient, body: dict[str, Any], sai
 
 
 def test_no_instance_is_made_or_deleted(client: TestClient) -> None:
-    status, _ = failing(client, "POST", "instances/", {"hostname": "node9"})
+    status, _unused = failing(client, "POST", "instances/", {"hostname": "node9"})
     assert status == 400
     assert client.delete(f"{V2}/instances/1/").status_code == 405
 

@@ -12,17 +12,19 @@ from fastapi.testclient import TestClient
 from holdfast.app import create_app
 from holdfast.context import Controller
 
-from ..api.conftest import controller  # noqa: F401
+from ..api import conftest as api
 from .world import World, make_world
+
+controller = api.controller
 
 
 @pytest.fixture(scope="module")
-def world(controller: Controller) -> World:  # noqa: F811
+def world(controller: Controller) -> World:
     return make_world(controller)
 
 
 @pytest.fixture(scope="module")
-def app(controller: Controller, world: World) -> Iterator[TestClient]:  # noqa: F811
+def app(controller: Controller, world: World) -> Iterator[TestClient]:
     with TestClient(create_app(controller), follow_redirects=False) as found:
         yield found
 

@@ -130,7 +130,7 @@ def test_revoking(app, programs):
     app.cookies.clear()
     foreign = app.post("/api/o/revoke_token/", data={"token": made["access_token"]}, auth=who(programs["web"]))
     assert foreign.status_code == 200 and me(app, made["access_token"]).status_code == 200
-    for _ in range(2):
+    for _unused in range(2):
         app.cookies.clear()
         done = app.post("/api/o/revoke_token/", data={"token": made["access_token"]}, auth=who(programs["trusted"]))
         assert done.status_code == 200

@@ -472,7 +472,7 @@ def test_a_kept_answer_does_not_outlive_what_goes_with_something_else(as_, world
     made = as_("root").post("organizations/", {"name": "short-lived"}).json()["id"]
     inventory = as_("root").post("inventories/", {"name": "short-lived", "organization": made}).json()["id"]
     assert as_("root").post("hosts/", {"name": "short-lived", "inventory": inventory}).status_code == 201
-    for _ in range(2):
+    for _unused in range(2):
         assert as_("root").count("hosts/?name=short-lived") == 1
     assert as_("root").delete(f"organizations/{made}/").status_code == 204
     assert as_("root").count("hosts/?name=short-lived") == 0

@@ -41,7 +41,7 @@ def by(session, world):
                 cache={},
                 controller=world.controller,
                 path="",
-                url=lambda *_: "-",
+                url=lambda *_unused: "-",
             ),
         )
 
@@ -475,7 +475,7 @@ def test_every_rule_answers_for_everybody(by, world):
                 name,
                 person,
             )
-        found = (one for one in registry.resources.values() if type(one.access) is rule and not one.events)
+        found = (one for one in registry.resources.values() if one.access.__class__ is rule and not one.events)
         resource = next(found, None)
         if resource is not None and name not in for_all:
             assert visible_ids(by("lone"), rule(), resource.model) == set(), name

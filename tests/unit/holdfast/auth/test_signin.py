@@ -92,7 +92,7 @@ def test_each_way_in(app, world, passworded):
 
 def test_basic_hashes_nothing_once_it_was_good(app, passworded, monkeypatch):
     assert app.get("/api/v2/me/", headers=basic("lone", "pw!")).status_code == 200
-    monkeypatch.setattr(passwords, "verify", lambda *_: pytest.fail("hashed again"))
+    monkeypatch.setattr(passwords, "verify", lambda *_unused: pytest.fail("hashed again"))
     for number in range(3):
         assert app.get(f"/api/v2/me/?search=x{number}", headers=basic("lone", "pw!")).status_code == 200
 
@@ -118,7 +118,7 @@ def test_whoever_guesses_has_to_wait_and_whoever_knows_goes_on(app, world, passw
 
 
 def test_a_token_that_only_reads_changes_nothing(app, world):
-    _, secret = new_token(world, "root", scope="read")
+    _unused, secret = new_token(world, "root", scope="read")
     assert app.get("/api/v2/organizations/", headers=bearer(secret)).status_code == 200
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         answer = app.request(method, f"/api/v2/organizations/{world.ids['a']}/", headers=bearer(secret))
@@ -129,21 +129,21 @@ def test_a_token_that_only_reads_changes_nothing(app, world):
 
 @pytest.mark.parametrize("scope", ["write", "read write"])
 def test_a_token_that_writes_writes(app, world, scope):
-    _, secret = new_token(world, "root", scope=scope)
+    _unused, secret = new_token(world, "root", scope=scope)
     path = f"/api/v2/organizations/{world.ids['a']}/"
     assert app.patch(path, json={"description": scope}, headers=bearer(secret)).status_code == 200
 
 
 def test_a_kept_answer_does_not_outlive_its_token(app, world, as_):
     key, secret = new_token(world, "lone")
-    for _ in range(2):
+    for _unused in range(2):
         assert app.get("/api/v2/me/", headers=bearer(secret)).status_code == 200
     assert as_("lone").delete(f"tokens/{key}/").status_code == 204
     assert app.get("/api/v2/me/", headers=bearer(secret)).status_code == 401
 
 
 def test_a_token_ends_by_the_clock_whatever_is_kept(app, world, monkeypatch):
-    _, secret = new_token(world, "lone", expires=now() + dt.timedelta(seconds=0.4))
+    _unused, secret = new_token(world, "lone", expires=now() + dt.timedelta(seconds=0.4))
     assert app.get("/api/v2/me/", headers=bearer(secret)).status_code == 200
     time.sleep(0.5)
     assert app.get("/api/v2/me/", headers=bearer(secret)).status_code == 401
@@ -152,7 +152,7 @@ def test_a_token_ends_by_the_clock_whatever_is_kept(app, world, monkeypatch):
 def test_a_token_goes_with_its_user(app, world, as_):
     made = as_("root").post("users/", {"username": "brief", "password": "whatever"}).json()
     world.ids["brief"] = made["id"]
-    _, secret = new_token(world, "brief")
+    _unused, secret = new_token(world, "brief")
     assert app.get("/api/v2/me/", headers=bearer(secret)).status_code == 200
     assert as_("root").delete(f"users/{made['id']}/").status_code == 204
     assert app.get("/api/v2/me/", headers=bearer(secret)).status_code == 401
@@ -292,7 +292,7 @@ class TestSessions:
     def test_the_number_of_sessions_can_be_limited(self, world, passworded):
         with world.controller.database.writing() as session:
             user = session.get_one(m.User, world.ids["lone"])
-            keys = [sessions.begin(session, user, 100, most=2) for _ in range(4)]
+            keys = [sessions.begin(session, user, 100, most=2) for _unused in range(4)]
             assert [sessions.find(session, key) is not None for key in keys] == [False, False, True, True]
 
     def test_over_tls_cookies_are_secure_and_referers_are_checked(self, world, passworded):

@@ -25,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def fail(guard: Throttle, times: int, name: str = "admin", address: str = "10.0.0.1") -> None:
-    for _ in range(times):
+    for _unused in range(times):
         guard.failed(name, address)
 
 
@@ -39,7 +39,7 @@ def test_the_wait_doubles_and_has_an_end(clock):
     guard = Throttle()
     fail(guard, FREE)
     waits = []
-    for _ in range(12):
+    for _unused in range(12):
         with pytest.raises(Throttled) as refused:
             guard.check("admin", "10.0.0.1")
         waits.append(float(refused.value.headers["Retry-After"]))
@@ -90,7 +90,7 @@ def test_success_and_time_forgive(clock):
 def test_a_crowd_is_sent_away(clock):
     guard = Throttle()
     with contextlib.ExitStack() as stack:
-        for _ in range(throttle.CROWD):
+        for _unused in range(throttle.CROWD):
             stack.enter_context(guard.crowd())
         with pytest.raises(Throttled), guard.crowd():
             pass

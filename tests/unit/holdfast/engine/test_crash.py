@@ -26,7 +26,7 @@ def _said(lines: list[str], word: str) -> list[tuple[str, str]]:
 
 
 def _keys(lines: list[str], word: str) -> set[str]:
-    return {key for _, key in _said(lines, word)}
+    return {key for _unused, key in _said(lines, word)}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -48,9 +48,10 @@ def test_kills_lose_nothing_and_repeat_nothing(start_worker: StartWorker, seed: 
     assert last.end() == 0
 
     lines = last.lines()
-    assert [key for key, times in Counter(key for _, key in _said(lines, "began")).items() if times > 1] == []
+    assert [key for key, times in Counter(key for _unused, key in _said(lines, "began")).items() if times > 1] == []
     # An interrupted unit is reported once, and has not run since.
-    assert [key for key, times in Counter(key for _, key in _said(lines, "interrupted")).items() if times > 1] == []
+    told = Counter(key for _unused, key in _said(lines, "interrupted"))
+    assert [key for key, times in told.items() if times > 1] == []
     reported = {key: boot for boot, key in _said(lines, "interrupted")}
     assert [key for boot, key in _said(lines, "began") if int(boot) >= int(reported.get(key, KILLS + 1))] == []
     # What an earlier process queued and did not begin has run later: the test has seen what it is about.
@@ -131,7 +132,7 @@ def test_a_second_process_is_refused_and_told_who_is_there(start_worker: StartWo
     first = start_worker()
     first.wait_for("0 up")
     second = start_worker("--boot", "1")
-    _, errors = second.process.communicate(timeout=30)
+    _unused, errors = second.process.communicate(timeout=30)
     assert second.process.returncode == 1
     assert f"engine.db is in use by process {first.process.pid}" in errors
     assert first.end() == 0
@@ -141,7 +142,7 @@ def test_a_child_that_outlives_a_killed_process_does_not_hold_the_queue(
     start_worker: StartWorker, make_engine: MakeEngine
 ) -> None:
     worker = _kill_during_a_handler(start_worker, "--child")
-    (child,) = (int(pid) for _, pid in _said(worker.lines(), "child"))
+    (child,) = (int(pid) for _unused, pid in _said(worker.lines(), "child"))
     try:
         assert make_engine().interrupted() == [("job", "0-0")]
         assert "sleep" in Path(f"/proc/{child}/cmdline").read_text()

@@ -32,7 +32,7 @@ def rows(tmp_path: Path, query: str) -> list[tuple[object, ...]]:
 def test_a_unit_runs_once_however_often_it_is_queued(make_engine: MakeEngine, recorder: Recorder) -> None:
     engine = make_engine()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: engine.enqueue("job", "one"), range(24)))
+        list(pool.map(lambda _unused: engine.enqueue("job", "one"), range(24)))
     recorder.expect("one")
     engine.enqueue("job", "one")
     engine.enqueue("job", "other")

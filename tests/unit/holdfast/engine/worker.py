@@ -44,7 +44,7 @@ def main() -> None:
         note("ended", key)
 
     told_to_end = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: told_to_end.set())
+    signal.signal(signal.SIGTERM, lambda *_unused: told_to_end.set())
     engine = DbosEngine(f"sqlite:///{options.database}", options.slots)
     engine.register("job", handler)
     for task, key in engine.interrupted():

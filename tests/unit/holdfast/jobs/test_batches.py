@@ -43,7 +43,7 @@ def test_a_single_row_does_not_wait_for_others() -> None:
 def test_few_rows_go_together() -> None:
     taken: list[int] = []
     work = Batches(lambda rows: taken.append(len(rows)), nothing)
-    for _ in range(5):
+    for _unused in range(5):
         work.put({})
     work.close()
     assert taken == [5]

@@ -126,7 +126,7 @@ def test_cancelled_by_many_at_once(folder: Path, script: str) -> None:
     running = job(folder, f"echo up; {script}").start()
     wait_for("it runs", lambda: bool(running.sink.rows))
     begin = time.monotonic()
-    callers = [threading.Thread(target=running.run.cancel) for _ in range(5)]
+    callers = [threading.Thread(target=running.run.cancel) for _unused in range(5)]
     for caller in callers:
         caller.start()
     end = running.end()

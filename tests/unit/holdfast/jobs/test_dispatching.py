@@ -43,7 +43,7 @@ def _status(world: World, *jobs: int) -> list[str]:
 
 def test_jobs_of_a_template_run_one_after_the_other(world: World) -> None:
     template = world.template()
-    first, second, third = (world.launch(template) for _ in range(3))
+    first, second, third = (world.launch(template) for _unused in range(3))
     assert [world.is_queued(job) for job in (first, second, third)] == [True, False, False]
     assert world.row(second).job_explanation == f"waiting for job-{first} to finish"
     world.begin(first)
@@ -57,7 +57,7 @@ def test_jobs_of_a_template_run_one_after_the_other(world: World) -> None:
 
 def test_unless_they_may_run_together(world: World) -> None:
     template = world.template(allow_simultaneous=True)
-    assert all(world.is_queued(world.launch(template)) for _ in range(2))
+    assert all(world.is_queued(world.launch(template)) for _unused in range(2))
 
 
 def test_jobs_of_other_templates_do_not_wait(world: World) -> None:

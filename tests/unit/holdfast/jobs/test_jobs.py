@@ -122,7 +122,8 @@ class TestRelaunching:
     def test_twice_with_one_key_is_once(self, world: World) -> None:
         job = world.run(world.template())
         answers = [
-            world.send("POST", f"jobs/{job}/relaunch/", {}, headers={"Idempotency-Key": "again"}) for _ in range(2)
+            world.send("POST", f"jobs/{job}/relaunch/", {}, headers={"Idempotency-Key": "again"})
+            for _unused in range(2)
         ]
         assert answers[0].json()["id"] == answers[1].json()["id"]
 

@@ -23,7 +23,7 @@ LISTS = ("job_templates", "jobs", "unified_job_templates", "unified_jobs", "sche
 
 
 def _fill(world: World, times: int) -> None:
-    credentials = [world.credential("Machine", username="joe") for _ in range(2)]
+    credentials = [world.credential("Machine", username="joe") for _unused in range(2)]
     vault = world.credential("Vault", vault_password="x")
     for number in range(times):
         template = world.template(survey_enabled=True)

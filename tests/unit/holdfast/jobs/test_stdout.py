@@ -32,8 +32,8 @@ ANSI = "".join(LINES)
 PLAIN = ANSI.replace(GREEN, "").replace(END, "")
 
 
-def body(format_: str, query: dict[str, str] | None = None, events: Iterable[Any] = EVENTS, **more: Any) -> Any:
-    answer = render(format_, events, query or {}, "job_12", **more)
+def body(format_: str, query: dict[str, str] | None = None, events: Iterable[Any] | None = None, **more: Any) -> Any:
+    answer = render(format_, EVENTS if events is None else events, query or {}, "job_12", **more)
     return answer.body if isinstance(answer.body, dict) else "".join(answer.body)
 
 

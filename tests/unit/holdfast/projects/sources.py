@@ -95,7 +95,7 @@ def serve_git(root: Path, user: str = "", password: str = "") -> Callable[[BaseH
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if user and not authorized(handler, user, password):
             return
-        path, _, query = handler.path.partition("?")
+        path, _unused, query = handler.path.partition("?")
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
         env = {
             "PATH": os.environ["PATH"],
@@ -113,7 +113,7 @@ def serve_git(root: Path, user: str = "", password: str = "") -> Callable[[BaseH
             "GIT_PROTOCOL": handler.headers.get("Git-Protocol", ""),
         }
         done = subprocess.run(["git", "http-backend"], env=env, input=body, capture_output=True, check=True).stdout
-        head, _, content = done.partition(b"\r\n\r\n")
+        head, _unused, content = done.partition(b"\r\n\r\n")
         lines = [line.decode().split(": ", 1) for line in head.split(b"\r\n")]
         status = next((value.split()[0] for name, value in lines if name == "Status"), "200")
         handler.send_response(int(status))

@@ -9,7 +9,14 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from holdfast.db.models import Run, RunChange
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
+    Approval,
+    Bundle,
+    Catalog,
+    Component,
+)
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launch import Launch
+from holdfast.db.models import Run, RunChange, User, WorkflowJob
 from sqlalchemy import func, select
 
 from .house import House
@@ -209,7 +216,7 @@ def test_a_launch(house: House) -> None:
 def test_a_launch_that_is_sent_twice(house: House) -> None:
     workflow = house.workflow()
     path, headers = f"workflow_job_templates/{workflow}/launch/", {"Idempotency-Key": "once"}
-    first, second = (house.send("POST", path, {}, headers=headers) for _ in range(2))
+    first, second = (house.send("POST", path, {}, headers=headers) for _unused in range(2))
     assert first.json()["id"] == second.json()["id"] and second.headers["idempotency-replayed"] == "true"
     assert house.get(f"workflow_job_templates/{workflow}/workflow_jobs/")["count"] == 1
 
@@ -355,3 +362,52 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(house: House) -> No
     with house.queries() as run:
         house.get(f"workflow_jobs/{job}/workflow_nodes/")
     assert len(run) <= len(few) + 3, "\n".join(run)
+
+
+def test_a_job_in_slices(house: House) -> None:
+    template = house.template(job_slice_count=2)
+    launched = house.post(f"job_templates/{template}/launch/")
+    assert (launched["type"], launched["workflow_job"]) == ("workflow_job", launched["id"])
+    assert (launched["is_sliced_job"], launched["job_template"], launched["workflow_job_template"]) == (
+        True,
+        template,
+        None,
+    )
+    assert launched["related"]["job_template"] == f"/api/v2/job_templates/{template}/"
+    house.play()
+    assert house.get(f"workflow_jobs/{launched['id']}/")["status"] == "successful"
+    jobs = [house.get(f"jobs/{node['job']}/") for node in house.nodes(launched["id"]).values()]
+    assert sorted((job["job_slice_number"], job["job_slice_count"]) for job in jobs) == [(1, 2), (2, 2)]
+    assert house.get(f"job_templates/{template}/slice_workflow_jobs/")["count"] == 1
+
+
+def test_the_rules_of_a_bundle_are_told(house: House) -> None:
+    """Who asked for a run may not approve it under four eyes; one vote of two leaves the question open."""
+    bundle = Bundle(
+        name="asking",
+        version="1.0.0",
+        components=(
+            Component(name="eyes", kind="approval", approval=Approval(four_eyes=True)),
+            Component(name="two", kind="approval", approval=Approval(quorum=2)),
+        ),
+    )
+    with house.controller.database.writing() as session:
+        admin = session.scalar(select(User.id).where(User.username == "admin"))
+        job = WorkflowJob(name="asking", status="pending", created_by_id=admin)
+        session.add(job)
+        session.flush()
+        launch = Launch(bundle=bundle, catalog=Catalog(items={}, bundles={}), requested_by="admin")
+        house.controller.services["workflows"]._begin_bundle(session, job, launch)
+        key = job.id
+    eyes, two = (f"workflow_approvals/{house.nodes(key)[name]['job']}/" for name in ("eyes", "two"))
+    assert house.refused(f"{eyes}approve/", {}) == {
+        "error": "'eyes' needs four eyes: admin asked for this run and may not approve it"
+    }
+    assert house.get(eyes)["status"] == "pending"
+    assert house.send("POST", f"{two}approve/", {}).status_code == 204
+    assert house.get(two)["status"] == "pending"
+    assert house.refused(f"{two}approve/", {}) == {
+        "error": "admin has approved 'two' before; it still waits for somebody else"
+    }
+    house.post(f"workflow_jobs/{key}/cancel/")
+    assert house.get(f"workflow_jobs/{key}/")["status"] == "canceled"

@@ -79,7 +79,7 @@ def test_a_drawn_workflow_comes_to_its_end(seed: int, tmp_path: Path) -> None:
     inner = drawing.workflow("inner", {"a": a, "b": bad, "z": a}, [("a", "always", "b"), ("b", "always", "z")])
     edges = [("a", "always", "in"), ("a", "always", "b"), ("in", "always", "z"), ("b", "always", "z")]
     outer = drawing.workflow("outer", {"a": a, "in": inner, "b": bad, "z": a}, edges, "z", allow_simultaneous=False)
-    for _ in range(2):
+    for _unused in range(2):
         theater.launch(outer)
     theater.doom(seed)
     theater.play()

@@ -321,7 +321,7 @@ def test_a_cancel_ends_everything(theater: Theater, drawing: Drawing) -> None:
     inner = drawing.workflow("inner", {"a": slow, "b": slow}, [("a", "success", "b")])
     nodes = {"in": inner, "c": slow, "ask": drawing.approval(), "d": slow}
     job_id = theater.launch(drawing.workflow("outer", nodes, [("c", "success", "d")]), drawing.user)
-    for _ in range(2):
+    for _unused in range(2):
         theater.step()
     before = theater.now
     with theater.controller.database.writing() as session:
@@ -338,7 +338,7 @@ def test_a_cancel_ends_everything(theater: Theater, drawing: Drawing) -> None:
 
 def test_one_after_another(theater: Theater, drawing: Drawing) -> None:
     workflow = drawing.workflow("w", {"a": drawing.job_template("a")}, allow_simultaneous=False)
-    first, second, third = (theater.launch(workflow) for _ in range(3))
+    first, second, third = (theater.launch(workflow) for _unused in range(3))
     assert ended(theater, second) == ("pending", f"waiting for workflowjob-{first} to finish")
     with theater.controller.database.writing() as session:
         theater.workflows.cancel(session, session.get_one(m.WorkflowJob, second), "ann")

@@ -287,7 +287,7 @@ class Theater:
             query = select(m.WorkflowJobNode).where(m.WorkflowJobNode.workflow_job_id == job_id)
             found = {row.identifier: row for row in session.scalars(query.order_by(m.WorkflowJobNode.id))}
             for row in found.values():
-                _ = row.job
+                _unused = row.job
             return found
 
     # --- making -------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def test_all_probes_are_asked_at_the_same_time() -> None:
 def test_a_probe_waits_its_own_delay_between_attempts() -> None:
     slept: list[float] = []
     answers = iter([Observation(ok=False, error="no"), Observation(ok=False, error="no"), Observation(True, 200)])
-    found = probes.watch(Probe(name="p", delay=7.0), lambda _: next(answers), slept.append)
+    found = probes.watch(Probe(name="p", delay=7.0), lambda _unused: next(answers), slept.append)
     assert (found.verdict, found.attempts, slept) == ("healthy", 3, [7.0, 7.0])
 
 

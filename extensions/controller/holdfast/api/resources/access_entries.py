@@ -74,7 +74,7 @@ class AccessEntries:
         while held:
             seen |= held
             further: set[tuple[int, int]] = set()
-            teams = self._call.fetch(Team, [team_id for team_id, _ in held])
+            teams = self._call.fetch(Team, [team_id for team_id, _unused in held])
             for team_id, role_id in sorted(held):
                 team = teams[team_id]
                 members = self._sources("team", team, "member_role")

@@ -43,8 +43,7 @@ def count(call: Call, name: str, *conditions: ColumnElement[bool]) -> int:
 
 def _dashboard(call: Call) -> Reply:
     """GET dashboard: how many there are of everything."""
-    url, failed_projects = call.url, Project.last_job_failed.is_(True)
-    projects = url("projects")
+    url = call.url
     shown: dict[str, Any] = {
         "related": {"jobs_graph": url("dashboard", "graphs", "jobs")},
         "inventories": {
@@ -70,6 +69,17 @@ def _dashboard(call: Call) -> Reply:
             "total": count(call, "hosts"),
             "failed": count(call, "hosts", Host.last_job_failed.is_(True)),
         },
+        **_projects(call),
+    }
+    for name in ("users", "organizations", "teams", "credentials", "job_templates"):
+        shown[name] = {"url": url(name), "total": count(call, name)}
+    return Reply(body=shown, headers=dict(DEPRECATED))
+
+
+def _projects(call: Call) -> dict[str, Any]:
+    """Projects, all of them and by where they come from."""
+    projects, failed_projects = call.url("projects"), Project.last_job_failed.is_(True)
+    return {
         "projects": {
             "url": projects,
             "failures_url": f"{projects}?last_job_failed=True",
@@ -87,9 +97,6 @@ def _dashboard(call: Call) -> Reply:
             for kind, label in _SCM
         },
     }
-    for name in ("users", "organizations", "teams", "credentials", "job_templates"):
-        shown[name] = {"url": url(name), "total": count(call, name)}
-    return Reply(body=shown, headers=dict(DEPRECATED))
 
 
 def _jobs_graph(call: Call) -> Reply:

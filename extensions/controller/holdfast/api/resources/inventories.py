@@ -284,10 +284,12 @@ RELATED: tuple[Related, ...] = (
 SUMMARY = (Summary("organization"), *AUTHORS_SUMMARY, Summary("labels", batch=labels.summary))
 
 
+_HELD = SubList("hosts", parent_field="inventory", attach=True, create=True, detach_deletes=True, on_attach=_stays)
+_GROUPS = replace(_HELD, resource="groups")
+
+
 def declare(registry: Registry) -> None:
     """Add the resource."""
-    held = SubList("hosts", parent_field="inventory", attach=True, create=True, detach_deletes=True, on_attach=_stays)
-    groups = replace(held, resource="groups")
     registry.add(
         Resource(
             name="inventories",
@@ -299,9 +301,9 @@ def declare(registry: Registry) -> None:
             summary=SUMMARY,
             summarize=summarize,
             sublists={
-                "hosts": held,
-                "groups": groups,
-                "root_groups": replace(groups, query=_root_groups),
+                "hosts": _HELD,
+                "groups": _GROUPS,
+                "root_groups": replace(_GROUPS, query=_root_groups),
                 "job_templates": SubList("job_templates", query=_job_templates),
                 "instance_groups": SubList("instance_groups", relation="instance_groups", attach=True, ordered=True),
                 "labels": labels.sublist("inventory"),

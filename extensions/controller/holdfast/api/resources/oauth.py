@@ -44,7 +44,7 @@ class Refused(ApiError):
 def client(call: Call, session: Session, given: Mapping[str, str]) -> Application:
     """The program that sends a request; a confidential one proves it by its secret. Raises Refused."""
     name, secret = given.get("client_id", ""), given.get("client_secret", "")
-    kind, _, value = call.headers.get("authorization", "").partition(" ")
+    kind, _unused, value = call.headers.get("authorization", "").partition(" ")
     if kind.lower() == "basic":
         try:
             pair = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")

@@ -65,7 +65,7 @@ def _parents(call: Call, row: Role) -> Select[Any]:
         if singleton != expression:
             found.append(Role.singleton_name == singleton)
             continue
-        way, _, field = expression.rpartition(".")
+        way, _unused, field = expression.rpartition(".")
         organization = getattr(target, "organization_id", None)
         above = and_(Role.content_type == "organization", Role.object_id == organization) if way else None
         own = and_(Role.content_type == kind, Role.object_id == row.object_id)

@@ -223,51 +223,53 @@ def declare(registry: Registry) -> None:
         "schedules/preview", Page({"POST": _preview}, title="Schedule Recurrence Rule Preview", fields=(RRULE,))
     )
     registry.page("schedules/zoneinfo", Page({"GET": _zones}, title="Schedule Zone Info"))
-    registry.add(
-        Resource(
-            name="schedules",
-            type="schedule",
-            model=Schedule,
-            title="Schedule",
-            fields=(
-                RRULE,
-                *NAMED,
-                *PROMPT_FIELDS,
-                Field("unified_job_template", "id", to="unified_job_templates", required=True),
-                Field("enabled", "boolean", default=True),
-                read_only("dtstart", "datetime"),
-                read_only("dtend", "datetime"),
-                read_only("next_run", "datetime"),
-                read_only("timezone", "field", value=_timezone, filterable=False),
-                read_only("until", "field", value=_until, filterable=False),
+    registry.add(_resource())
+
+
+def _resource() -> Resource:
+    return Resource(
+        name="schedules",
+        type="schedule",
+        model=Schedule,
+        title="Schedule",
+        fields=(
+            RRULE,
+            *NAMED,
+            *PROMPT_FIELDS,
+            Field("unified_job_template", "id", to="unified_job_templates", required=True),
+            Field("enabled", "boolean", default=True),
+            read_only("dtstart", "datetime"),
+            read_only("dtend", "datetime"),
+            read_only("next_run", "datetime"),
+            read_only("timezone", "field", value=_timezone, filterable=False),
+            read_only("until", "field", value=_until, filterable=False),
+        ),
+        related=(
+            *AUTHORS,
+            *below("labels", "credentials", "instance_groups"),
+            Related("unified_jobs", "jobs"),
+            Related("unified_job_template", to=_template),
+            Related("project", to=_project),
+            Related("inventory", to=_inventory),
+            link_to("execution_environment", "execution_environments"),
+        ),
+        summary=(
+            Summary("unified_job_template", batch=_template_summary),
+            Summary("execution_environment"),
+            *AUTHORS_SUMMARY,
+            Summary("inventory", batch=_inventory_summary),
+        ),
+        summarize=plain("id", "name", "description", "next_run"),
+        sublists={
+            "labels": labels.sublist("schedule"),
+            "credentials": SubList(
+                "credentials", relation="credentials", attach=True, ordered=True, on_attach=saved_credential
             ),
-            related=(
-                *AUTHORS,
-                *below("labels", "credentials", "instance_groups"),
-                Related("unified_jobs", "jobs"),
-                Related("unified_job_template", to=_template),
-                Related("project", to=_project),
-                Related("inventory", to=_inventory),
-                link_to("execution_environment", "execution_environments"),
-            ),
-            summary=(
-                Summary("unified_job_template", batch=_template_summary),
-                Summary("execution_environment"),
-                *AUTHORS_SUMMARY,
-                Summary("inventory", batch=_inventory_summary),
-            ),
-            summarize=plain("id", "name", "description", "next_run"),
-            sublists={
-                "labels": labels.sublist("schedule"),
-                "credentials": SubList(
-                    "credentials", relation="credentials", attach=True, ordered=True, on_attach=saved_credential
-                ),
-                "instance_groups": SubList("instance_groups", relation="instance_groups", attach=True, ordered=True),
-                "jobs": SubList("unified_jobs", query=_jobs),
-            },
-            access=policies.Schedules(),
-            hooks=Hooks(validate=_validate, created=_created, updated=_updated, deleting=_deleting),
-            unique=(("unified_job_template", "name"),),
-            copy=None,
-        )
+            "instance_groups": SubList("instance_groups", relation="instance_groups", attach=True, ordered=True),
+            "jobs": SubList("unified_jobs", query=_jobs),
+        },
+        access=policies.Schedules(),
+        hooks=Hooks(validate=_validate, created=_created, updated=_updated, deleting=_deleting),
+        unique=(("unified_job_template", "name"),),
+        copy=None,
     )  # fmt: skip

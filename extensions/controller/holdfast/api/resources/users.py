@@ -178,7 +178,24 @@ def _only_oneself(call: Call) -> Select[Any]:
 
 def declare(registry: Registry) -> None:
     """Add the resource, and ``me``, the same with one row."""
-    users = Resource(
+    users = _users()
+    me = replace(
+        users,
+        name="me",
+        title="Me",
+        list_title="Me",
+        types={"user": "User"},
+        sublists={},
+        actions={},
+        base_query=_only_oneself,
+        list_methods=("GET",),
+        detail_methods=(),
+    )
+    registry.add(users, me)
+
+
+def _users() -> Resource:
+    return Resource(
         name="users",
         type="user",
         model=User,
@@ -212,16 +229,3 @@ def declare(registry: Registry) -> None:
         order_by=("username",),
         search_fields=("username", "first_name", "last_name", "email"),
     )
-    me = replace(
-        users,
-        name="me",
-        title="Me",
-        list_title="Me",
-        types={"user": "User"},
-        sublists={},
-        actions={},
-        base_query=_only_oneself,
-        list_methods=("GET",),
-        detail_methods=(),
-    )
-    registry.add(users, me)

@@ -114,7 +114,9 @@ def _answer(approved: bool) -> Action:
             people.vote(call.session, call.controller.services["runs"], row, by, approved)
         except HoldfastError as error:
             raise Invalid({"error": str(error)}) from None
-        activity.record(call, "update", "workflow_approval", row, {"status": [PENDING, row.status]})
+        decided = row.status != PENDING  # of a quorum one vote may leave the question open
+        changes = {"status": [PENDING, row.status]} if decided else {"approved_by": by}
+        activity.record(call, "update", "workflow_approval", row, changes)
         return Reply(204)
 
     return Action(

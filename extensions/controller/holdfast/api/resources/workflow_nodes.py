@@ -223,21 +223,23 @@ FIELDS_OF_ALL = ("unified_job_template__name", "unified_job_template__descriptio
 """What a search among nodes looks at."""
 
 
+TEMPLATE_NODES = "workflow_job_template_nodes"
+_EDGE_LISTS = {
+    edge: SubList(
+        TEMPLATE_NODES,
+        relation=edge,
+        attach=True,
+        create=True,
+        posted=_same_workflow,
+        on_attach=workflow_edges.on_attach(edge),
+    )
+    for edge in EDGES
+}
+
+
 def _template_nodes() -> Resource:
-    name = "workflow_job_template_nodes"
-    edges = {
-        edge: SubList(
-            name,
-            relation=edge,
-            attach=True,
-            create=True,
-            posted=_same_workflow,
-            on_attach=workflow_edges.on_attach(edge),
-        )
-        for edge in EDGES
-    }
     return Resource(
-        name=name,
+        name=TEMPLATE_NODES,
         type="workflow_job_template_node",
         model=WorkflowJobTemplateNode,
         title="Workflow Job Template Node",
@@ -276,7 +278,7 @@ def _template_nodes() -> Resource:
                 "credentials", relation="credentials", attach=True, ordered=True, on_attach=saved_credential
             ),
             "instance_groups": SubList("instance_groups", relation="instance_groups", attach=True, ordered=True),
-            **edges,
+            **_EDGE_LISTS,
         },
         actions={
             "create_approval_template": Action(

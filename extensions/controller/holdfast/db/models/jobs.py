@@ -107,11 +107,13 @@ class UnifiedJob(Stamped, Authored, Base):
     __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "unified_job", "with_polymorphic": "*"}
 
     @declared_attr
+    @classmethod
     def inventory(cls) -> Mapped[Any]:
         """The inventory of jobs that have one."""
         return relationship("Inventory", foreign_keys="UnifiedJob.inventory_id", viewonly=True)
 
     @declared_attr
+    @classmethod
     def project(cls) -> Mapped[Any]:
         """The project of jobs and project updates."""
         return relationship("Project", foreign_keys="UnifiedJob.project_id", viewonly=True)

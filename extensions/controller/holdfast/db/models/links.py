@@ -41,22 +41,26 @@ class Authored:
     """Who made an object and who changed it last."""
 
     @declared_attr
+    @classmethod
     def created_by_id(cls) -> Mapped[int | None]:
         """The maker."""
         return mapped_column(ForeignKey("users.id", ondelete="SET NULL", use_alter=True, name=None))
 
     @declared_attr
+    @classmethod
     def modified_by_id(cls) -> Mapped[int | None]:
         """Who changed it last."""
         return mapped_column(ForeignKey("users.id", ondelete="SET NULL", use_alter=True, name=None))
 
     @declared_attr
+    @classmethod
     def created_by(cls) -> Mapped[Any]:
         """The maker."""
         keys: list[Any] = [cls.created_by_id]
         return relationship("User", foreign_keys=keys, viewonly=True)
 
     @declared_attr
+    @classmethod
     def modified_by(cls) -> Mapped[Any]:
         """Who changed it last."""
         keys: list[Any] = [cls.modified_by_id]

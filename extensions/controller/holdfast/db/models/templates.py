@@ -108,11 +108,13 @@ class UnifiedJobTemplate(Stamped, Authored, Base):
     }
 
     @declared_attr
+    @classmethod
     def inventory(cls) -> Mapped[Any]:
         """The inventory of templates that have one."""
         return relationship("Inventory", foreign_keys="UnifiedJobTemplate.inventory_id", viewonly=True)
 
     @declared_attr
+    @classmethod
     def webhook_credential(cls) -> Mapped[Any]:
         """What posts statuses back to where a webhook came from."""
         return relationship("Credential", foreign_keys="UnifiedJobTemplate.webhook_credential_id", viewonly=True)

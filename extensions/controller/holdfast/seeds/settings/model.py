@@ -148,7 +148,7 @@ class Setting:
 
     def _choices(self) -> list[list[str | None]]:
         listed: list[list[str | None]] = [list(choice) for choice in self.choices]
-        if any(value == "" for value, _ in self.choices):
+        if any(value == "" for value, _unused in self.choices):
             return listed
         blank: list[list[str | None]] = [["", _NOTHING]] if self.allow_blank else []
         null: list[list[str | None]] = [[None, _NOTHING]] if self.allow_null else []

@@ -106,7 +106,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def begin(project: Path, kind: str, name: str, component: str = "", limit: str = "", **variables: Any) -> Begun:
-    folder = project.parent / f"job{sum(1 for _ in project.parent.iterdir())}"
+    folder = project.parent / f"job{sum(1 for _unused in project.parent.iterdir())}"
     folder.mkdir(mode=0o700)
     hosts: Mapping[str, list[str]] = {"web": ["w1", "w2"]}
     job = Job(variables, folder, lambda pattern: hosts.get(pattern, []), limit, "7", "alice")

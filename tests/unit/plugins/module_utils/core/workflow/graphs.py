@@ -85,7 +85,7 @@ class Driver:
         self.restore: Callable[[int], bool] = facts.get("restore", lambda step: False)
         self.cancel_at: Optional[int] = facts.get("cancel_at")
         self.cancel_rollback: Optional[bool] = facts.get("cancel_rollback")
-        self.before_start: Callable[[Conductor, Execution], None] = facts.get("before_start", lambda *_: None)
+        self.before_start: Callable[[Conductor, Execution], None] = facts.get("before_start", lambda *_unused: None)
         self.denials: int = facts.get("denials", 0)
         self.journal: list[Change] = []
         self.starts: list[Execution] = []
