@@ -239,14 +239,16 @@ def _tables(statement: str, names: frozenset[str]) -> frozenset[str]:
 def _deleted_with(name: str) -> frozenset[str]:
     """The tables in which the database itself deletes rows or clears references with rows of another."""
     found: set[str] = set()
-    deleted = [name]
-    for one in deleted:
+    deleted, todo = {name}, [name]
+    while todo:
+        one = todo.pop()
         for table in Base.metadata.tables.values():
             rules = {key.ondelete for key in table.foreign_keys if key.column.table.name == one}
             if rules & {"CASCADE", "SET NULL"}:
                 found.add(table.name)
             if "CASCADE" in rules and table.name not in deleted:
-                deleted.append(table.name)
+                deleted.add(table.name)
+                todo.append(table.name)
     return frozenset(found)
 
 
