@@ -119,13 +119,20 @@ def _too_deep(text: str) -> tuple[str, str, int] | None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    mark: Any = event.start_mark
-                    return f"is nested more than {MAX_DEPTH} levels deep", "", int(mark.line) + 1
+                    return _deep_at(event.start_mark)
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" in str(error.problem):  # libyaml from 0.2.6 on gives up by itself, before any event
+            return _deep_at(error.problem_mark or error.context_mark)
         return None  # said in full when the document is composed
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
     return None
+
+
+def _deep_at(mark: Any) -> tuple[str, str, int]:
+    return f"is nested more than {MAX_DEPTH} levels deep", "", int(mark.line) + 1 if mark is not None else 1
 
 
 def _syntax(error: yaml.YAMLError, text: str, file: str) -> Problem:
