@@ -63,6 +63,8 @@ class Clients:
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
         }
+        if "input" not in options:
+            options["stdin"] = subprocess.DEVNULL
         signing = {"CONTROLLER_OAUTH_TOKEN": token} if token else {"CONTROLLER_USERNAME": "admin"}
         if not token:
             signing["CONTROLLER_PASSWORD"] = served.password
@@ -70,7 +72,6 @@ class Clients:
             [str(word) for word in command],
             cwd=cwd,
             env={**variables, **signing, **(more or {})},
-            stdin=subprocess.PIPE if "input" in options else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

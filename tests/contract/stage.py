@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,15 @@ def write_playbooks(folder: Path) -> None:
     (folder / "fail.yml").write_text(FAIL, encoding="utf-8")
 
 
+def make_repository(folder: Path) -> str:
+    """A git repository with the playbooks; its address."""
+    write_playbooks(folder)
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*identity, "commit", "-q", "-m", "playbooks")):
+        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+    return f"file://{folder}"
+
+
 @dataclass
 class Stage:
     """A controller with the objects below; ids by what they are for."""
@@ -80,14 +90,18 @@ class Stage:
     flow: int
 
 
-def prepare(served: Served) -> Stage:
-    """Make the objects."""
-    write_playbooks(served.projects / "contract")
+def prepare(served: Served, source: str = "") -> Stage:
+    """Make the objects; the project is a folder, or from the git repository at ``source``."""
 
     def make(path: str, **fields: Any) -> int:
         return int(served.call("POST", f"/api/v2/{path}/", fields)["id"])
 
-    project = make("projects", name="Contract", organization=1, local_path="contract")
+    if source:
+        project = make("projects", name="Contract", organization=1, scm_type="git", scm_url=source)
+        served.wait(f"/api/v2/projects/{project}/")
+    else:
+        write_playbooks(served.projects / "contract")
+        project = make("projects", name="Contract", organization=1, local_path="contract")
     inventory = make("inventories", name="Contract", organization=1)
     make(f"inventories/{inventory}/hosts", name="here", variables=LOCAL)
     common: dict[str, Any] = {"project": project, "inventory": inventory}

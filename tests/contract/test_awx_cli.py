@@ -10,7 +10,7 @@ import re
 import subprocess
 
 from tests.contract.clients import Clients
-from tests.contract.stage import Stage, write_playbooks
+from tests.contract.stage import Stage, make_repository
 
 
 def test_login_gives_a_token_that_works(clients: Clients, stage: Stage) -> None:
@@ -154,14 +154,11 @@ def test_roles_are_granted_and_revoked(clients: Clients, stage: Stage) -> None:
 
 def test_a_project_from_git(clients: Clients, stage: Stage) -> None:
     repository = stage.served.home / "sources" / "cli"
-    write_playbooks(repository)
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.com")
-    for words in (("init", "-q", "-b", "main"), ("add", "."), (*identity, "commit", "-q", "-m", "playbooks")):
-        subprocess.run(["git", *words], cwd=repository, check=True, capture_output=True)
+    source = make_repository(repository)
     made = clients.awx(
         stage.served,
         *("projects", "create", "--name", "Cli git", "--organization", "Default"),
-        *("--scm_type", "git", "--scm_url", f"file://{repository}", "--monitor"),
+        *("--scm_type", "git", "--scm_url", source, "--monitor"),
     )
     assert made.returncode == 0, made.stdout
     project = stage.served.only("/api/v2/projects/?name=Cli%20git")

@@ -23,6 +23,8 @@ from holdfast.app import create_app
 from holdfast.build import build
 from holdfast.settings import Settings
 
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than the pauses of clients that poll, which is 5 s for ``awx``."""
 GRACE = 10
 """Seconds that requests under way, and then jobs, have to end after a stop was asked for."""
 
@@ -51,6 +53,7 @@ def serve(
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE,
+            timeout_keep_alive=KEEP_ALIVE,
             server_header=False,
             date_header=True,
             ssl_certfile=tls_cert,

@@ -17,11 +17,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.api.variables import parsed
-from holdfast.db.models import Host, Inventory, JobTemplate, UnifiedJobTemplate, WorkflowJobTemplate
+from holdfast.db.models import (
+    Host,
+    Inventory,
+    JobTemplate,
+    SystemJobTemplate,
+    UnifiedJobTemplate,
+    WorkflowJobTemplate,
+)
 from holdfast.jobs import surveys
 
 PROMPTS = "prompts"
 REQUIRED = "required"
+INVENTORY = "inventory"
 _WORKFLOW_ASK = {
     "inventory": "ask_inventory_on_launch",
     "limit": "ask_limit_on_launch",
@@ -54,6 +62,10 @@ NO_VARIABLES = (
     "Variables."
 )
 NONE_TAKEN = "Variables {names} provided, but this template cannot accept variables."
+NOT_OF_SYSTEM_JOBS = "Variables {names} are not allowed for system jobs."
+NO_DAYS = "days must be a positive integer."
+_OF_SYSTEM_JOBS = ("days", "older_than", "granularity")
+_CLEANS_BY_DAYS = ("cleanup_jobs", "cleanup_activitystream")
 MISSING_RESOURCE = "Job Template {name} is missing or undefined."
 NO_PROJECT = "Project is missing."
 NO_OVERRIDE = "Project does not allow override of branch."
@@ -79,7 +91,7 @@ def judge(session: Session, template: Any, given: Mapping[str, Any], exclude: Co
     """Judge the values given to a launch of ``template``.
 
     ``exclude``: ``prompts`` passes over what the template does not ask for, instead of refusing it; ``required`` lets
-    answers to required questions be left out.
+    answers to required questions be left out; ``inventory`` lets the inventory be given later, where it is asked for.
     """
     judged = Judged()
     _variables(template, given.get("extra_vars") or {}, exclude, judged)
@@ -87,13 +99,16 @@ def judge(session: Session, template: Any, given: Mapping[str, Any], exclude: Co
         if name != "extra_vars" and given.get(name) is not None:
             _field(session, template, name, flag, given, exclude, judged)
     if isinstance(template, JobTemplate):
-        _resources(template, judged)
+        _resources(template, exclude, judged)
     return judged
 
 
 def _variables(template: Any, given: Mapping[str, Any], exclude: Collection[str], judged: Judged) -> None:
     """Sort the variables into answers, what else is taken, and what is not."""
     left = dict(given)
+    if isinstance(template, SystemJobTemplate):
+        _system_variables(template, left, judged)
+        return
     if not asks(template):
         if left:
             judged.errors["extra_vars"] = [NONE_TAKEN.format(names=_names(left))]
@@ -114,6 +129,30 @@ def _variables(template: Any, given: Mapping[str, Any], exclude: Collection[str]
         judged.accepted["extra_vars"] = accepted
     if rejected:
         judged.rejected["extra_vars"] = rejected
+
+
+def _system_variables(template: SystemJobTemplate, given: Mapping[str, Any], judged: Judged) -> None:
+    """Housekeeping takes few variables: how old is old."""
+    rejected = {name: value for name, value in given.items() if name not in _OF_SYSTEM_JOBS}
+    errors = [NOT_OF_SYSTEM_JOBS.format(names=_names(rejected))] if rejected else []
+    if template.system_job_type in _CLEANS_BY_DAYS and "days" in given and not _is_count(given["days"]):
+        errors.append(NO_DAYS)
+        rejected["days"] = given["days"]
+    if errors:
+        judged.errors["extra_vars"] = errors
+        judged.rejected["extra_vars"] = rejected
+    accepted = {name: value for name, value in given.items() if name not in rejected}
+    if accepted:
+        judged.accepted["extra_vars"] = accepted
+
+
+def _is_count(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return False
+    try:
+        return float(value) == int(value) and int(value) >= 0
+    except (ValueError, OverflowError):
+        return False
 
 
 def _answers(
@@ -200,12 +239,13 @@ def slices(session: Session, template: JobTemplate, given: Mapping[str, Any]) ->
     return min(wanted, count or 0)
 
 
-def _resources(template: JobTemplate, judged: Judged) -> None:
+def _resources(template: JobTemplate, exclude: Collection[str], judged: Judged) -> None:
     """A job needs a project and an inventory."""
+    later = {INVENTORY} if INVENTORY in exclude and template.ask_inventory_on_launch else set()
     missing = [
         MISSING_RESOURCE.format(name=name)
         for name in ("project", "inventory")
-        if getattr(template, f"{name}_id") is None and name not in judged.accepted
+        if getattr(template, f"{name}_id") is None and name not in judged.accepted and name not in later
     ]
     if missing:
         judged.errors["resources_needed_to_start"] = missing

@@ -41,6 +41,8 @@ def test_what_is_declared_comes_back(client: TestClient, inventory: int, project
     status, made = post(client, inventory, name="one", **given, **more)
     assert status == 201
     assert {key: made[key] for key in (*given, *more)} == {**given, **more}
+    kept = client.get(made["url"]).json()
+    assert {key: kept[key] for key in (*given, *more)} == {**given, **more}
     assert made["summary_fields"]["organization"]["name"] == "Default"
     assert client.get(f"{V2}/inventory_sources/one++sourced++Default/").json()["id"] == made["id"]
     found = client.get(f"{V2}/inventory_sources/?source_project__name=from%20git&inventory__name=sourced").json()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from holdfast.auth import passwords
 from holdfast.db import models as m
 
 FORBIDDEN = {"detail": "You do not have permission to perform this action."}
@@ -333,7 +334,6 @@ def test_nobody_changes_their_own_name(as_, world):
     [
         ({}, {"username": ["This field is required."]}),
         ({"username": "x"}, {"password": ["Password required for new User."]}),
-        ({"username": "x", "password": ""}, {"password": ["This field may not be blank."]}),
         ({"username": "ann", "password": "p"}, {"username": ["A user with that username already exists."]}),
         ({"username": "x y", "password": "p"}, {"username": [
             "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters."]}),
@@ -365,12 +365,22 @@ def test_passwords_follow_the_rules_that_are_set(as_, world):
         as_("root").patch("settings/authentication/", {"LOCAL_PASSWORD_MIN_LENGTH": 0, "LOCAL_PASSWORD_MIN_DIGITS": 0})
 
 
-def test_a_password_that_stands_for_itself_changes_nothing(as_, world):
+@pytest.mark.parametrize("nothing", ["$encrypted$", ""])
+def test_a_password_that_stands_for_itself_changes_nothing(as_, world, nothing):
     with world.controller.database.reading() as session:
         before = session.get_one(m.User, world.ids["ann"]).password
-    assert as_("ann").patch(f"users/{world.ids['ann']}/", {"password": "$encrypted$"}).status_code == 200
+    assert as_("ann").patch(f"users/{world.ids['ann']}/", {"password": nothing}).status_code == 200
     with world.controller.database.reading() as session:
         assert session.get_one(m.User, world.ids["ann"]).password == before
+
+
+def test_who_is_imported_without_a_password_cannot_sign_in(as_, world):
+    made = as_("root").post("users/", {"username": "imported", "password": ""})
+    assert made.status_code == 201
+    with world.controller.database.reading() as session:
+        kept = session.get_one(m.User, made.json()["id"]).password
+    assert not passwords.verify("", kept)
+    assert as_("root").delete(f"users/{made.json()['id']}/").status_code == 204
 
 
 @pytest.mark.parametrize("word", ["password", "password__startswith", "password__regex"])

@@ -76,7 +76,7 @@ OPTIONS: tuple[Field, ...] = (
     Field("overwrite_vars", "boolean", default=False),
     read_only("custom_virtualenv"),
     Field("timeout", "integer", default=0, min_value=-MAX_INTEGER - 1, max_value=MAX_INTEGER),
-    Field("verbosity", "choice", choices=VERBOSITIES, default=1, blank=False),
+    Field("verbosity", "choice", choices=VERBOSITIES, default=1, blank=False, column="source_verbosity"),
     Field("limit", default=""),
 )
 """The fields that a source and its updates share."""

@@ -191,7 +191,7 @@ def _system_job() -> Resource:
 
 def _never_set(one: Field) -> Field:
     """A field of updates, of which there are none yet."""
-    return dataclasses.replace(one, to="", read_only=True, default=UNSET, value=lambda _call, _row: None)
+    return dataclasses.replace(one, to="", column="", read_only=True, default=UNSET, value=lambda _call, _row: None)
 
 
 def _inventory_updates() -> Resource:

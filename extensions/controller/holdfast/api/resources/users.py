@@ -63,8 +63,12 @@ def _email(_call: Call, value: str) -> str:
 
 
 def _password(call: Call, value: str) -> str:
-    """A password that may be one. Raises ValueError."""
-    if value == ENCRYPTED:
+    """A password that may be one. Raises ValueError.
+
+    None at all is taken too: ``awx import`` sends it in place of the one that an export hides. It leaves the password
+    as it is; whoever is new with it cannot sign in until somebody gives them one.
+    """
+    if value in ("", ENCRYPTED):
         return value
     if len(value) > _LONGEST_PASSWORD:
         raise ValueError(f"Password max length is {_LONGEST_PASSWORD}")
@@ -78,7 +82,7 @@ def _password(call: Call, value: str) -> str:
 def _validate(call: Call, data: dict[str, Any], row: User | None) -> None:
     errors: dict[str, list[str]] = {}
     password = data.pop("password", "")
-    if row is None and not password:
+    if row is None and not password and "password" not in call.data:
         errors["password"] = ["Password required for new User."]
     name = data.get("username")
     renamed = name is not None and (row is None or row.username != name)
@@ -209,7 +213,7 @@ def _users() -> Resource:
             Field("email", label="Email address", max_length=254, clean=_email),
             Field("is_superuser", "boolean", label="Superuser status", default=False),
             Field("is_system_auditor", "boolean", label="Is system auditor", default=False, filterable=False),
-            Field("password", default="", blank=False, clean=_password, value=lambda _call, _row: ENCRYPTED),
+            Field("password", default="", clean=_password, value=lambda _call, _row: ENCRYPTED),
             Field("ldap_dn", read_only=True, filterable=False, value=lambda _call, _row: ""),
             Field("last_login", "datetime", read_only=True),
             Field("external_account", "field", read_only=True, filterable=False, value=lambda _call, _row: None),

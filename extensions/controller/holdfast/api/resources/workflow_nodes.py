@@ -103,7 +103,8 @@ def _validate(call: Call, data: dict[str, Any], row: WorkflowJobTemplateNode | N
         for name in set(data) - {*_OF_NO_TEMPLATE}:
             del data[name]
         return
-    saved_launch.check(call, data, row, template, exclude=(prompting.REQUIRED,))
+    # What is asked for and left out here, the launch of the workflow may give.
+    saved_launch.check(call, data, row, template, exclude=(prompting.REQUIRED, prompting.INVENTORY))
 
 
 def _updated(call: Call, row: WorkflowJobTemplateNode, _before: Mapping[str, Any]) -> None:

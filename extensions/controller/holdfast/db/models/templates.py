@@ -218,7 +218,7 @@ class InventorySource(UnifiedJobTemplate):
     host_filter: Mapped[str | None] = mapped_column(Text, default="")
     overwrite: Mapped[bool | None] = mapped_column(default=False)
     overwrite_vars: Mapped[bool | None] = mapped_column(default=False)
-    verbosity: Mapped[int | None] = mapped_column("source_verbosity", default=1)
+    source_verbosity: Mapped[int | None] = mapped_column(default=1)
     update_on_launch: Mapped[bool | None] = mapped_column(default=False)
     update_cache_timeout: Mapped[int | None] = mapped_column(default=0)
     source_project_id: Mapped[int | None] = to_one("unified_job_templates", on_delete="CASCADE")
