@@ -26,6 +26,8 @@ from holdfast.jobs.fact_cache import FactCache
 from holdfast.jobs.spec import JobSpec
 from holdfast.seeds.credential_types import missing_required
 
+_INTERPRETER = "ansible_python_interpreter"
+_HERE = ("local", "ansible.builtin.local")
 PREFIXES = ("awx", "tower")
 """Each variable about the job is given under both names."""
 MISSING_INPUT = "Job cannot start because Credential {name} does not provide one or more required fields ({fields})."
@@ -117,7 +119,21 @@ def _script(session: Session, job: Job, inventory: Inventory | None) -> dict[str
     if inventory is None:
         return {}
     part = (job.job_slice_number or 1, job.job_slice_count or 1) if (job.job_slice_count or 1) > 1 else (1, 1)
-    return inventory_data.script(session, inventory, hostvars=True, towervars=True, part=part)
+    return with_own_python(inventory_data.script(session, inventory, hostvars=True, towervars=True, part=part))
+
+
+def with_own_python(script: dict[str, Any]) -> dict[str, Any]:
+    """Have hosts that are this machine played with Ansible's own Python, as Ansible does with its implicit localhost.
+
+    What is found by looking around on a machine with several Pythons may be one that cannot even start. An inventory
+    that names an interpreter for a group is left as it is.
+    """
+    named = any(_INTERPRETER in group.get("vars", {}) for name, group in script.items() if name != "_meta")
+    if not named:
+        for variables in script.get("_meta", {}).get("hostvars", {}).values():
+            if variables.get("ansible_connection") in _HERE:
+                variables.setdefault(_INTERPRETER, "{{ ansible_playbook_python }}")
+    return script
 
 
 def _trust(session: Session, job: Job) -> dict[str, Any]:
