@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -103,11 +104,11 @@ def by_controller(
 
 
 def verdict(record: Record) -> dict[str, Any]:
-    """Everything that a record says of how a run went, but for when and under which id."""
+    """Everything that a record says of how a run went, but for when, how long, and under which id."""
     ended = executions(record)
     return {
         "state": record.state,
-        "explanation": record.run.get("explanation"),
+        "explanation": re.sub(r"\d+(\.\d+)?", "N", str(record.run.get("explanation"))),
         "steps": sorted((done.node, done.action, done.hosts, done.state) for done in ended),
         "undone": undone(record),
         "nodes": {name: {**node.batches, **node.hosts} for name, node in record.nodes.items()},
