@@ -43,7 +43,7 @@ def build(settings: Settings, make_engine: Callable[[Settings], Engine] | None =
 
 def _assemble(controller: Controller) -> None:
     """Seed what every controller has, and join the parts to each other."""
-    from holdfast import catalog_sync, seed
+    from holdfast import catalog_sync, housekeeping, seed
     from holdfast.jobs import attach as attach_jobs
     from holdfast.projects import attach as attach_projects
     from holdfast.runs import attach as attach_runs
@@ -53,6 +53,7 @@ def _assemble(controller: Controller) -> None:
         controller.services["generated_password"] = password
     attach_jobs(controller)
     attach_projects(controller)
+    housekeeping.attach(controller)
     attach_runs(controller)
     catalog_sync.attach(controller)
     controller.on_begin.append(controller.engine.start)

@@ -33,8 +33,8 @@ from holdfast.jobs.states import (
     blamed,
 )
 
-TASKS = {"job": "job", "project_update": "project_update"}
-"""The engine's task for each kind of job that is played here."""
+TASKS = {"job": "job", "project_update": "project_update", "system_job": "system_job"}
+"""The engine's task for each kind of job that it runs."""
 UPDATE = "project_update"
 
 

@@ -23,6 +23,7 @@ from holdfast.db.models import (
     Job,
     JobTemplate,
     Project,
+    SystemJobTemplate,
     UnifiedJob,
     UnifiedJobTemplate,
     User,
@@ -94,6 +95,13 @@ class Jobs:
         if isinstance(template, Project):
             update: UnifiedJob = self._controller.services["projects"].update(call, template, launch_type="workflow")
             return update
+        if isinstance(template, SystemJobTemplate):
+            kept = self._given(row, around)[0].get("extra_vars") or {}
+            variables = prompting.judge(session, template, {"extra_vars": kept}).accepted.get("extra_vars", {})
+            cleaning: UnifiedJob = self._controller.services["housekeeping"].launch(
+                call, template, variables, "workflow"
+            )
+            return cleaning
         if not isinstance(template, JobTemplate):
             raise HoldfastError(f"a node cannot launch a {template.type.replace('_', ' ')}")
         given, secret = self._given(row, around)

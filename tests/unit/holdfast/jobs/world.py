@@ -14,7 +14,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 from holdfast import jobs as jobs_package
-from holdfast import projects, seed
+from holdfast import housekeeping, projects, seed
 from holdfast.api.registry import Registry
 from holdfast.api.resources import declare
 from holdfast.app import create_app
@@ -81,6 +81,7 @@ class World:
         seed.seed(self.controller)
         jobs_package.attach(self.controller)
         projects.attach(self.controller)
+        housekeeping.attach(self.controller)
         folder = settings.projects / "plays"
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("site.yml", "other.yml"):

@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What AWX runs and this controller only shows: ad hoc commands, housekeeping, and updates of inventories.
+"""What AWX runs and this controller only shows: ad hoc commands and updates of inventories. And its housekeeping.
 
 They are declared in full, so that clients find the lists and their fields; what would start one is refused in words.
 """
@@ -14,11 +14,14 @@ from typing import Any, NoReturn
 
 from sqlalchemy import Select, select
 
+from holdfast.api import variables
 from holdfast.api.call import Call, Reply
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import UNSET, Action, Field, Hooks, Registry, Related, Resource, SubList, Summary
+from holdfast.api.render import render_one
 from holdfast.api.resources.common import AUTHORS, AUTHORS_SUMMARY, STAMPS, below, link_to
 from holdfast.api.resources.inventory_sources import OPTIONS
+from holdfast.api.resources.job_actions import cancel_action, refuse_deletion
 from holdfast.api.resources.job_parts import (
     ALL_STATUSES,
     JOB_FIELDS,
@@ -38,10 +41,10 @@ from holdfast.db.models import (
     SystemJob,
     SystemJobTemplate,
 )
+from holdfast.jobs import prompting
 from holdfast.jobs.launch_request import JOB_TYPES
 
 NO_COMMANDS = "This controller does not run ad hoc commands: launch a job template that has the module as a task."
-NO_HOUSEKEEPING = "This controller does not run management jobs: it does its housekeeping by itself."
 MODULES = (
     *("command", "shell", "yum", "apt", "apt_key", "apt_repository", "apt_rpm", "service", "group", "user", "mount"),
     *("ping", "selinux", "setup", "win_ping", "win_service", "win_updates", "win_group", "win_user"),
@@ -121,9 +124,19 @@ def _may_run(call: Call) -> None:
         raise Forbidden()
 
 
-def _launch(call: Call, _row: SystemJobTemplate) -> Reply:
+def _launch(call: Call, row: SystemJobTemplate) -> Reply:
     _may_run(call)
-    raise Invalid({"__all__": [NO_HOUSEKEEPING]})
+    given = call.data.get("extra_vars") or {}
+    try:
+        judged = prompting.judge(call.session, row, {"extra_vars": variables.parse(given)})
+    except ValueError as error:
+        raise Invalid({"extra_vars": list(error.args)}) from None
+    if judged.errors:
+        raise Invalid(judged.errors)
+    taken = judged.accepted.get("extra_vars", {})
+    job = call.controller.services["housekeeping"].launch(call, row, taken)
+    location = {"Location": call.url("system_jobs", job.id)}
+    return Reply(201, {"system_job": job.id, **render_one(call, job)}, location)
 
 
 def _launchable(call: Call, _row: SystemJobTemplate) -> Reply:
@@ -169,6 +182,11 @@ def _system_job_templates() -> Resource:
     )
 
 
+def _template_of(row: SystemJob) -> tuple[str, Any] | None:
+    key = row.unified_job_template_id
+    return None if key is None else ("system_job_templates", key)
+
+
 def _system_job() -> Resource:
     return Resource(
         name="system_jobs",
@@ -176,11 +194,18 @@ def _system_job() -> Resource:
         model=SystemJob,
         title="System Job",
         types={"system_job": "Management Job"},
-        fields=(*JOB_FIELDS, read_only("job_type", "choice", choices=HOUSEKEEPING), read_only("extra_vars")),
-        related=JOB_LINKS,
+        fields=(
+            *JOB_FIELDS,
+            read_only("system_job_template", "id", to="system_job_templates", column="unified_job_template_id"),
+            read_only("job_type", "choice", choices=HOUSEKEEPING),
+            read_only("extra_vars"),
+        ),
+        related=(*JOB_LINKS, Related("system_job_template", to=_template_of), *below("cancel")),
         summary=JOB_SUMMARY,
         summarize=summarize_jobs,
+        actions={"cancel": cancel_action("System Job")},
         access=policies.SystemJobs(),
+        hooks=Hooks(deleting=refuse_deletion),
         list_methods=("GET",),
         detail_methods=("GET", "DELETE"),
     )

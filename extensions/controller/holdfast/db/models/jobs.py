@@ -101,7 +101,7 @@ class UnifiedJob(Stamped, Authored, Base):
     webhook_service: Mapped[str] = mapped_column(String(16), default="")
     webhook_guid: Mapped[str] = mapped_column(String(128), default="")
     webhook_credential_id: Mapped[int | None] = to_one("credentials")
-    job_type: Mapped[str | None] = mapped_column(String(16))
+    job_type: Mapped[str | None] = mapped_column(String(32))
 
     # All columns are in one table; a list of many kinds reads them all at once.
     __mapper_args__ = {"polymorphic_on": "type", "polymorphic_identity": "unified_job", "with_polymorphic": "*"}
@@ -214,7 +214,7 @@ class AdHocCommand(UnifiedJob):
 
 
 class SystemJob(UnifiedJob):
-    """One run of housekeeping; kept for AWX's clients, none can be started yet."""
+    """One run of a management job: housekeeping."""
 
     __mapper_args__ = {"polymorphic_identity": "system_job"}
 

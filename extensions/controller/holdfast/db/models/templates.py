@@ -201,7 +201,7 @@ class WorkflowApprovalTemplate(UnifiedJobTemplate):
 
 
 class SystemJobTemplate(UnifiedJobTemplate):
-    """Housekeeping that AWX lists; kept for its clients."""
+    """Housekeeping: what is old is removed."""
 
     system_job_type: Mapped[str | None] = mapped_column("system_job_type", String(32), default="")
     __mapper_args__ = {"polymorphic_identity": "system_job_template"}

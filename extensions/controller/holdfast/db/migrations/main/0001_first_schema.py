@@ -1017,7 +1017,7 @@ def upgrade() -> None:
         sa.Column("webhook_service", sa.String(length=16), nullable=False),
         sa.Column("webhook_guid", sa.String(length=128), nullable=False),
         sa.Column("webhook_credential_id", sa.Integer(), nullable=True),
-        sa.Column("job_type", sa.String(length=16), nullable=True),
+        sa.Column("job_type", sa.String(length=32), nullable=True),
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=True),
