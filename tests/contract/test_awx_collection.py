@@ -47,7 +47,7 @@ def test_a_job_is_launched_and_waited_for(collection: Clients, stage: Stage, tmp
         - assert: {that: [ended.status == 'successful', ended is not changed]}
         - awx.awx.job_list: {query: {id: "{{ job.id }}"}}
           register: found
-        - assert: {that: [found.count == 1, found.results[0].artifacts.greeting == 'hi module']}
+        - assert: {that: [found.count == 1, "found.results[0].artifacts.greeting == 'hi module'"]}
         - awx.awx.job_launch: {job_template: Fails, wait: true, interval: 1}
           register: failed
           ignore_errors: true
@@ -55,7 +55,7 @@ def test_a_job_is_launched_and_waited_for(collection: Clients, stage: Stage, tmp
         - awx.awx.job_launch: {job_template: Hello, inventory: Contract}
           register: refused
           ignore_errors: true
-        - assert: {that: [refused is failed, "'does not allow' in refused.msg or 'prompt' in refused.msg"]}
+        - assert: {that: [refused is failed, "'does not allow for it to be overridden' in refused.errors[0]"]}
         - awx.awx.job_launch: {job_template: Hello, extra_vars: {naptime: 50}}
           register: long
         - awx.awx.job_cancel: {job_id: "{{ long.id }}"}
@@ -75,6 +75,8 @@ def test_a_job_is_launched_and_waited_for(collection: Clients, stage: Stage, tmp
 
 def test_a_template_with_a_survey_is_idempotent(collection: Clients, stage: Stage, tmp_path: Path) -> None:
     tasks = """
+        - awx.awx.label: {name: "{{ item }}", organization: Default}
+          loop: [kept, by module]
         - &template
           awx.awx.job_template: &values
             name: Kept

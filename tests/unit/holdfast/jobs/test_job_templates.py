@@ -173,8 +173,9 @@ class TestWebhooks:
         token = world.credential("GitHub Personal Access Token", token="x")
         body = {"webhook_service": "gitlab", "webhook_credential": token}
         template = world.template()
-        answer = world.refused(f"job_templates/{template}/", body, method="PATCH")
-        assert answer == {"webhook_credential": ["Must match the selected webhook service."]}
+        said = {"webhook_credential": ["Must match the selected webhook service."]}
+        assert world.refused(f"job_templates/{template}/", body, method="PATCH") == said
+        assert world.refused("workflow_job_templates/", {"name": world.name(), **body}) == said
         machine = {"webhook_credential": world.credential("Machine", username="joe"), "webhook_service": "github"}
         answer = world.refused(f"job_templates/{template}/", machine, method="PATCH")
         assert answer == {"webhook_credential": ["Must be a Personal Access Token."]}

@@ -31,7 +31,7 @@ from holdfast.api.resources.job_template_launch import LAUNCH
 from holdfast.api.resources.projects import playbooks_of
 from holdfast.api.resources.template_parts import LAST_AND_CURRENT, TEMPLATE_LINKS, recent_jobs, resolved_environment
 from holdfast.auth import policies
-from holdfast.db.models import Credential, Job, JobTemplate, Project, UnifiedJob, WorkflowJob
+from holdfast.db.models import Credential, Job, JobTemplate, Project, UnifiedJob, UnifiedJobTemplate, WorkflowJob
 from holdfast.db.models.links import template_credentials
 from holdfast.jobs.credential_rows import LAUNCHABLE_KINDS, unique_key, unique_name
 from holdfast.jobs.launch_request import JOB_TYPES
@@ -124,7 +124,7 @@ FIELDS: tuple[Field, ...] = (
 class _Meant:
     """A template as it would be once it is written."""
 
-    def __init__(self, data: Mapping[str, Any], row: JobTemplate | None) -> None:
+    def __init__(self, data: Mapping[str, Any], row: UnifiedJobTemplate | None) -> None:
         self._data, self._row = data, row
 
     def __getattr__(self, name: str) -> Any:
@@ -140,25 +140,26 @@ def _validate(call: Call, data: dict[str, Any], row: JobTemplate | None) -> None
         raise Invalid({"project": [NO_PROJECT]})
     if meant.inventory_id is None and not meant.ask_inventory_on_launch:
         raise Invalid({"inventory": [NO_INVENTORY]})
-    _check_webhook(call, meant)
+    check_webhook(call, data, row)
     _check_playbook(call, project, meant)
     most = int(setting_values.value(call.session, "MAX_FORKS") or 0)
     if most > 0 and (meant.forks or 0) > most:
         raise Invalid({"forks": [TOO_MANY_FORKS.format(most=most)]})
     data["organization_id"] = project.organization_id
     _check_name(call, meant, project, row)
+
+
+def check_webhook(call: Call, data: dict[str, Any], row: UnifiedJobTemplate | None) -> None:
+    """A template's token must be one of the service that calls it; another service gets another key."""
+    meant = _Meant(data, row)
+    credential = call.session.get(Credential, meant.webhook_credential_id or 0)
+    if credential is not None:
+        if credential.credential_type.kind != "token":
+            raise Invalid({"webhook_credential": [WRONG_TOKEN]})
+        if not meant.webhook_service or credential.kind != f"{meant.webhook_service}_token":
+            raise Invalid({"webhook_credential": [OTHER_SERVICE]})
     if "webhook_service" in data and data["webhook_service"] != (row.webhook_service if row is not None else ""):
         data["webhook_key"] = new_webhook_key(call) if data["webhook_service"] else ""
-
-
-def _check_webhook(call: Call, meant: Any) -> None:
-    credential = call.session.get(Credential, meant.webhook_credential_id or 0)
-    if credential is None:
-        return
-    if credential.credential_type.kind != "token":
-        raise Invalid({"webhook_credential": [WRONG_TOKEN]})
-    if not meant.webhook_service or credential.kind != f"{meant.webhook_service}_token":
-        raise Invalid({"webhook_credential": [OTHER_SERVICE]})
 
 
 def _check_playbook(call: Call, project: Project, meant: Any) -> None:

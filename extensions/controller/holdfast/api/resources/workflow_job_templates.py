@@ -17,7 +17,7 @@ from holdfast.api.resources.job_parts import TEMPLATE_STATUSES, WEBHOOK_SERVICES
 from holdfast.api.resources.job_templates import (
     SCHEDULES,
     WEBHOOK_KEY,
-    new_webhook_key,
+    check_webhook,
     notification_lists,
     receiver,
     survey,
@@ -60,11 +60,6 @@ FIELDS: tuple[Field, ...] = (
     _word("skip_tags", max_length=1024),
     _word("job_tags"),
 )
-
-
-def _validate(call: Call, data: dict[str, Any], row: WorkflowJobTemplate | None) -> None:
-    if "webhook_service" in data and data["webhook_service"] != (row.webhook_service if row is not None else ""):
-        data["webhook_key"] = new_webhook_key(call) if data["webhook_service"] else ""
 
 
 def _deleting(call: Call, row: WorkflowJobTemplate) -> Reply | None:
@@ -138,7 +133,7 @@ def declare(registry: Registry) -> None:
                 "survey_spec": survey_specs.ACTION,
             },
             access=policies.WorkflowJobTemplates(),
-            hooks=Hooks(validate=_validate, deleting=_deleting, copied=_copied),
+            hooks=Hooks(validate=check_webhook, deleting=_deleting, copied=_copied),
             unique=(("name", "organization"),),
             named_url=("name", "organization"),
             order_by=("name",),
