@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from holdfast import jobs as jobs_package
 from holdfast import housekeeping, projects, seed
+from holdfast import jobs as jobs_package
 from holdfast.api.registry import Registry
 from holdfast.api.resources import declare
 from holdfast.app import create_app
