@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-full bench format clean
+.PHONY: help setup demo serve test test-full test-clients bench format clean
 .PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity
 
 help: ## Say what there is
@@ -19,10 +19,13 @@ serve: ## Set up what is missing and serve the controller, with the demo's catal
 	@scripts/serve.sh
 
 test: setup ## Every test this machine can run, but the slow ones; says what was skipped and why
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not clients"
 
-test-full: setup ## Every test, the slow ones too: packaging, other Pythons and ansible-core versions, long runs
-	$(PYTEST)
+test-full: setup ## Every test but those with AWX's clients, the slow ones too: packaging, other Pythons and ansible-core versions
+	$(PYTEST) -m "not clients"
+
+test-clients: setup ## The recordings of an AWX, and its real clients, against a served controller; about half an hour
+	$(PYTEST) tests/contract
 
 lint: lint-ruff lint-mypy lint-changelog lint-ansible lint-sanity ## Every check that reads the code without running it
 

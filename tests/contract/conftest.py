@@ -15,6 +15,17 @@ from tests.contract.stage import Stage, prepare
 from tests.served import controller
 
 
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here takes a served controller and minutes: `make test-clients` runs it."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("clients")
+
+
 @pytest.fixture(scope="session")
 def clients() -> Clients:
     """The programs that people use against an AWX."""
