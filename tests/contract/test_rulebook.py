@@ -49,7 +49,7 @@ RULES = [
             {
                 "name": "what came of the job",
                 "condition": 'fact.greeting == "hi a rule"',
-                "action": {"debug": {"msg": "THE JOB SAID {{ fact.greeting }}"}},
+                "action": {"debug": {"msg": "THE JOB SAID {{ event.greeting }}"}},
             },
         ],
     }
