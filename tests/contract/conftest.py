@@ -14,7 +14,6 @@ from tests.contract.clients import Clients, client_environment, collection_is_he
 from tests.contract.stage import Stage, prepare
 from tests.served import controller
 
-
 HERE = Path(__file__).parent
 
 
