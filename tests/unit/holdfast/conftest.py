@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's tests are collected where the controller can run; ``test_controller_is_here`` says when it cannot."""
+"""The controller's tests are collected where it can run; ``test_controller_is_here`` says when it cannot."""
 
 from __future__ import annotations
 
