@@ -23,4 +23,3 @@ def attach(controller: Controller) -> None:
     controller.services["jobs"].on_end.extend((runs.job_ended, workflows.ended))
     controller.engine.register(TASK, workflows.prepare)
     controller.on_begin.extend((runs.start, workflows.recover))
-    controller.on_end.append(runs.stop)

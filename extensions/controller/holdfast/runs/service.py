@@ -154,6 +154,7 @@ class Runs:
 
     def start(self) -> None:
         """The controller begins: go on with every run that an earlier process left behind."""
+        self._controller.on_end.append(self.stop)  # the last one is called first: before running jobs are ended
         self.alarms.start()
         with self._controller.database.reading() as session:
             open_runs = session.scalars(select(Run.id).where(Run.state.not_in(states.RUN_ENDED))).all()

@@ -93,3 +93,19 @@ def test_a_drawn_workflow_comes_to_its_end(seed: int, tmp_path: Path) -> None:
         assert (last, job.status) in (("successful", "successful"), ("error", "failed"))
     assert {job.status for job in jobs if job.interrupted} <= {"error"}
     assert len(workflows) == 4 and len(jobs) == 12
+
+
+def test_what_a_graceful_stop_breaks_off_is_done_again(tmp_path: Path) -> None:
+    rehearsed = next(one for one in STEADY if one.name == "undo: undo-in-reverse-order")
+    stage = RunStage(rehearsed, tmp_path)
+    stage.begin()
+    theater = stage.theater
+    theater.step()
+    first = theater.job(theater.begun[0])
+    theater.runs.stop()
+    theater.end(first.id, Result("failed"), "shutdown")
+    assert theater.job(first.id).interrupted
+    theater.crash()
+    theater.play()
+    assert verdict(rehearsed, stage.performance()) == verdict(rehearsed, played_by_core(rehearsed))
+    nothing_is_left(theater)

@@ -266,6 +266,19 @@ def test_an_approval_outlives_the_controller(theater: Theater, drawing: Drawing)
     assert ended(theater, job_id) == ("successful", "")
 
 
+def test_a_graceful_stop_begins_with_nothing_new(theater: Theater, drawing: Drawing) -> None:
+    template = drawing.job_template("a")
+    job_id = theater.launch(drawing.workflow("w", dict.fromkeys("ab", template), [("a", "always", "b")]))
+    theater.step()
+    theater.runs.stop()
+    theater.end(theater.begun[0], Result("failed"))
+    assert statuses(theater, job_id) == {"a": "failed", "b": "?"} and not theater.engine.queued
+    theater.crash()
+    theater.play()
+    assert ended(theater, job_id) == ("successful", "")
+    assert statuses(theater, job_id) == {"a": "failed", "b": "successful"}
+
+
 # --- workflows in workflows ---------------------------------------------------------------------------------------
 
 
