@@ -50,6 +50,13 @@ def _make_importable(root: Path) -> None:
 _make_importable(_collections_root())
 
 
+with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    # How long one example takes says more of the machine than of the code.
+    settings.register_profile("holdfast", deadline=None)
+    settings.load_profile("holdfast")
+
 REAL_PROCESSES = frozenset({"acceptance", "packaging", "roles", "terminal"})
 """Folders whose tests run real programs against real time: on a busy machine one of them may need a second try."""
 

@@ -39,7 +39,7 @@ def test_old_activity_goes(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(housekeeping, "AT_ONCE", 2)  # several rounds
     with world.controller.database.writing() as session:
         session.add_all(
-            [m.ActivityStream(operation="update", object1="host", timestamp=now() - LONG_AGO) for _ in range(5)]
+            [m.ActivityStream(operation="update", object1="host", timestamp=now() - LONG_AGO) for _unused in range(5)]
         )
     before = count(world, m.ActivityStream)
     job = run(world, "cleanup_activitystream", days=150)
@@ -53,7 +53,7 @@ def test_old_activity_goes(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_old_jobs_go_and_jobs_that_run_stay(world: World) -> None:
     template = world.template()
-    old, new, runs = (world.post(f"job_templates/{template}/launch/")["id"] for _ in range(3))
+    old, new, runs = (world.post(f"job_templates/{template}/launch/")["id"] for _unused in range(3))
     with world.controller.database.writing() as session:
         for job_id, status, ended in (
             (old, "failed", now() - LONG_AGO),
@@ -99,7 +99,7 @@ def test_wrong_variables_are_refused(world: World, variables: dict[str, Any], sa
 
 
 def test_a_fault_ends_the_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping.Housekeeping, "_clean", lambda *_: 1 / 0)
+    monkeypatch.setattr(housekeeping.Housekeeping, "_clean", lambda *_unused: 1 / 0)
     job = run(world, "cleanup_tokens")
     assert job["status"] == "error"
     assert "ZeroDivisionError" in job["job_explanation"]
