@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +41,18 @@ class Refused(Exception):
 
 @dataclass
 class Served:
-    """A controller that answers. ``token`` is the admin's."""
+    """A controller that answers."""
 
     url: str
     pid: int
     home: Path
     password: str = PASSWORD
-    token: str = ""
+
+    @cached_property
+    def token(self) -> str:
+        """A token of the admin, made when it is needed for the first time."""
+        basic = "Basic " + base64.b64encode(f"admin:{self.password}".encode()).decode()
+        return str(self.call("POST", "/api/v2/tokens/", {"scope": "write"}, basic)["token"])
 
     @property
     def port(self) -> int:
@@ -156,8 +162,6 @@ def _ready(process: subprocess.Popen[str], home: Path) -> Served:
         if time.monotonic() > deadline or process.poll() is not None:
             raise RuntimeError(f"the controller is not ready: {served.log.read_text()[-3000:]}")
         time.sleep(0.05)
-    basic = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
-    served.token = str(served.call("POST", "/api/v2/tokens/", {"scope": "write"}, basic)["token"])
     return served
 
 

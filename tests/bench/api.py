@@ -14,7 +14,8 @@ import urllib.request
 
 from tests.bench import jobs
 from tests.bench.load import Measured, Target, at_rate, saturation
-from tests.bench.served import Served, controller, yardstick
+from tests.bench.yardstick import yardstick
+from tests.served import Served, controller
 
 AWX = {"ping": 118, "template list": 12, "job detail": 37, "launch": 14}
 """What AWX 24.6.1 answered at most on such a machine (2 cores), in requests a second."""

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.bench.served import BIN, Served, controller
+from tests.served import BIN, Served, controller
 
 PLAYBOOK = "- hosts: all\n  gather_facts: false\n  tasks: [{debug: {msg: done}}]\n"
 ALLOWED = 1.3

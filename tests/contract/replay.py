@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import logging
 import sys
 import tempfile
 import time
@@ -30,7 +29,8 @@ import requests
 from tests.contract import meaning, scenario
 from tests.contract.exceptions import EXCEPTIONS, PARTS
 from tests.contract.ids import Ids
-from tests.contract.served import PASSWORD, Served, make_repository, serve
+from tests.contract.stage import make_repository, write_playbooks
+from tests.served import PASSWORD, Served, controller
 
 RECORDINGS = Path(__file__).parent / "recordings" / "awx.json"
 USERS = {"admin": ("admin", PASSWORD), "joe": ("joe", "Passw0rd!x"), "badpw": ("admin", "wrong")}
@@ -243,8 +243,9 @@ def _place(location: str | None) -> str:
 
 def play(folder: Path) -> tuple[list[Result], list[str]]:
     """Play everything against a new controller in a folder."""
-    repository = make_repository(folder / "repository")
-    with serve(folder) as served:
+    repository, home = make_repository(folder / "repository"), folder / "home"
+    write_playbooks(home / "projects" / "demo_manual")
+    with controller(home, catalog=False, HOLDFAST_PROJECT_FILE_ROOTS=str(folder)) as served:
         player = Player(served, repository)
         return list(player.play(load())), player.notes
 
@@ -264,10 +265,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--known", action="store_true")
     parser.add_argument("--log", action="store_true")
     given = parser.parse_args(arguments)
-    logging.disable(logging.WARNING if given.log else logging.CRITICAL)
     wanted = _numbers(given.numbers)
     with tempfile.TemporaryDirectory(prefix="holdfast-replay-") as folder:
         results, notes = play(Path(folder))
+        if given.log:
+            print(Path(folder, "home", "serve.log").read_text(encoding="utf-8"), end="")
     for note in notes:
         print(f"STEP {note}")
     bad = [one for one in results if one.differences]
