@@ -21,7 +21,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -32,6 +32,8 @@ PROC = Path("/proc")
 GRACE = 1.0
 """Seconds between the polite signal and the other one."""
 _PATIENCE = 1.5
+_ROUNDS = 50
+"""Looks for new processes while stopping those that are known. Who waits for a disk cannot be stopped."""
 _MODULE = b"/ansible-tmp-"
 _SUPERVISOR = b"/_bootstrap.py\0supervise"
 
@@ -157,6 +159,11 @@ def _lives(process: Process) -> bool:
     return facts is not None and facts[1] == process.started
 
 
+def _stands_still(process: Process) -> bool:
+    state = _read(str(process.pid), "stat").rpartition(b")")[2].split()[:1]
+    return state in ([b"T"], [b"t"]) or not _lives(process)
+
+
 def _signal(processes: Iterable[Process], number: int) -> None:
     for process in processes:
         if _lives(process):
@@ -184,29 +191,50 @@ def end(
 ) -> Ended:
     """End the play processes of a run, or of one execution: SIGTERM, and SIGKILL after ``grace`` seconds.
 
-    Looks again until nothing is found, for what was just being started is found only then.
+    All of them stand still before any is ended: one that has just been started would be taken for a service if the
+    process that started it went first. Looks again until nothing is found, for those with a handler may start more.
     """
     if not has_proc():
         return _end_groups(run_folder, execution_id, grace, sleep)
     known: dict[tuple[int, str], Process] = {}
     begin = time.monotonic()
     polite: set[tuple[int, str]] = set()
-    spared: tuple[Process, ...] = ()
-    while True:
+
+    def look() -> list[Process]:
+        """What is there now; what is of the play becomes known."""
         seen = find(run_id, run_folder, execution_id)
         known.update({(p.pid, p.started): p for p in seen if p.of_play})
-        spared = tuple(p for p in seen if (p.pid, p.started) not in known)
+        return seen
+
+    while True:
+        spared = tuple(p for p in look() if (p.pid, p.started) not in known)
         alive = [p for p in known.values() if _lives(p)]
         waited = time.monotonic() - begin
         if not alive or waited > grace + _PATIENCE:
             return Ended(tuple(p for p in known.values() if p not in alive), tuple(alive), spared)
         if waited >= grace:
-            _signal(alive, signal.SIGKILL)
-        else:
-            fresh = [p for p in alive if (p.pid, p.started) not in polite]
-            polite.update((p.pid, p.started) for p in fresh)
-            _signal(fresh, signal.SIGTERM)
+            _halt(look, known, sleep)
+            _signal(known.values(), signal.SIGKILL)
+        elif any(key not in polite for key in known):
+            _halt(look, known, sleep)
+            _signal([p for key, p in known.items() if key not in polite], signal.SIGTERM)
+            _signal(known.values(), signal.SIGCONT)
+            polite.update(known)
         sleep(0.02 if waited < 0.2 else 0.05)
+
+
+def _halt(look: Callable[[], object], known: Mapping[tuple[int, str], Process], sleep: Callable[[float], None]) -> None:
+    """Stop the known processes, and those that come to be known, until all stand still and nothing new is found."""
+    stopped: set[tuple[int, str]] = set()
+    for _round in range(_ROUNDS):
+        still = all(_stands_still(process) for process in known.values())
+        look()
+        fresh = [process for key, process in known.items() if key not in stopped]
+        if still and not fresh:
+            return
+        _signal(fresh, signal.SIGSTOP)
+        stopped.update(known)
+        sleep(0.002)
 
 
 # --- process groups written down -------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -117,6 +118,33 @@ def test_what_a_play_started_with_another_environment_ends_too_but_no_supervisor
         assert {one.pid for one in ended.ended} == {play.pid, stubborn}
         assert {one.execution for one in ended.ended} == {EXECUTION}
         os.kill(supervisor, 9)  # raises when it has gone
+
+
+# A play that starts one program after the other, each of which becomes another program at once.
+BUSY = """
+import subprocess, time
+print("ready", flush=True)
+for _ in range(40):
+    subprocess.Popen(["sleep", "60"])
+    time.sleep(0.001)
+time.sleep(60)
+"""
+
+
+@needs_proc
+def test_nothing_slips_away_that_is_just_being_started(run_folder: Path) -> None:
+    environment = {**os.environ, processes.RUN: "run-1", processes.EXECUTION: EXECUTION}
+    command = [sys.executable, "-c", BUSY, f"@{run_folder}/executions/web/1/do/1/private/vars.yml"]
+    for _ in range(8):
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as play:
+            assert play.stdout is not None
+            assert play.stdout.readline() == "ready\n"
+            ended = processes.end("run-1", run_folder, EXECUTION, grace=2)
+        left = processes.find("run-1", run_folder)
+        for one in left:
+            os.kill(one.pid, 9)
+        assert (left, ended.spared, ended.stubborn) == ([], (), ())
+        assert play.returncode == -signal.SIGTERM
 
 
 def test_without_proc_the_group_written_down_is_ended(
