@@ -52,7 +52,7 @@ def test_machine(tmp_path: Path) -> None:
         "become_username": "boss",
         "become_password": "pw two",
         "ssh_key_data": "KEY",
-        "ssh_key_unlock": "open",
+        "ssh_key_unlock": "unl0ck",
         "ssh_public_key_data": "CERT",
     }
     found = inject([credential("ssh", inputs)], tmp_path / "c")
@@ -61,10 +61,10 @@ def test_machine(tmp_path: Path) -> None:
     assert files[argument(found, "--connection-password-file")] == "pw one"
     assert files[argument(found, "--become-password-file")] == "pw two"
     assert (argument(found, "--become-method"), argument(found, "--become-user")) == ("su", "boss")
-    assert found.passwords == {"ssh_password": "pw one", "become_password": "pw two", "ssh_key_unlock": "open"}
-    assert [(key.text, key.passphrase, key.certificate) for key in found.keys] == [("KEY", "open", "CERT")]
+    assert found.passwords == {"ssh_password": "pw one", "become_password": "pw two", "ssh_key_unlock": "unl0ck"}
+    assert [(key.text, key.passphrase, key.certificate) for key in found.keys] == [("KEY", "unl0ck", "CERT")]
     assert (found.env, found.extra_vars) == ({}, {})
-    assert set(found.secrets) == {"pw one", "pw two", "KEY", "open", "CERT"}
+    assert set(found.secrets) == {"pw one", "pw two", "KEY", "unl0ck", "CERT"}
     assert not any(secret in " ".join(found.arguments) for secret in found.secrets)
     assert len(files) == 2
 
