@@ -31,6 +31,7 @@ def main() -> int:
             upgrade(engine, which)
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
+        config.set_main_option("path_separator", "os")
         config.set_main_option("version_locations", str(FOLDER / which))
         config.attributes.update(engine=engine, which=which)
         number = f"{len(known) + 1:04}"

@@ -80,7 +80,9 @@ def upgrade(engine: Engine, which: str) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
-    config.set_main_option("version_locations", str(FOLDER / which))
+    folder = str(FOLDER).replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", f"{folder}/{which}")
     config.attributes.update(engine=engine, which=which)
     command.upgrade(config, "head")

@@ -53,15 +53,15 @@ class Dispatcher:
         if holder is None:
             self._enqueue(session, job)
         else:
-            job.job_explanation = f"waiting for {holder.type}-{holder.id} to finish"
+            job.job_explanation = f"waiting for {holder[0]}-{holder[1]} to finish"
 
     def _enqueue(self, session: Session, job: UnifiedJob) -> None:
         task, key = TASKS[job.type], str(job.id)
         job.job_explanation = ""
         after_commit(session, lambda: self._controller.engine.enqueue(task, key))
 
-    def held_by(self, session: Session, job: UnifiedJob) -> UnifiedJob | None:
-        """The job that must end before this one may begin; None when there is none.
+    def held_by(self, session: Session, job: UnifiedJob) -> tuple[str, int] | None:
+        """Type and id of the job that must end before this one may begin; None when there is none.
 
         A job waits for what it depends on, for an update of its project, and for earlier jobs of its template unless
         they may run together. As it only waits for earlier ones and for what was made for it, none waits for ever.
@@ -79,8 +79,11 @@ class Dispatcher:
             reasons.append(and_(UnifiedJob.unified_job_template_id == job.unified_job_template_id, earlier))
         if not reasons:
             return None
-        query = select(UnifiedJob).where(UnifiedJob.status.in_(ACTIVE), UnifiedJob.id != job.id, or_(*reasons))
-        return session.scalars(query.order_by(UnifiedJob.id).limit(1)).first()
+        query = select(UnifiedJob.type, UnifiedJob.id).where(
+            UnifiedJob.status.in_(ACTIVE), UnifiedJob.id != job.id, or_(*reasons)
+        )
+        found = session.execute(query.order_by(UnifiedJob.id).limit(1)).first()
+        return None if found is None else (found.type, found.id)
 
     # --- ending ---------------------------------------------------------------------------------------------------
 

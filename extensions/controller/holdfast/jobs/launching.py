@@ -26,7 +26,6 @@ from holdfast.db.models.links import (
     job_credentials,
     job_instance_groups,
     job_labels,
-    template_credentials,
     template_labels,
 )
 from holdfast.jobs import surveys
@@ -145,13 +144,7 @@ def _link(call: Call, template: JobTemplate, job: Job, accepted: Mapping[str, An
     A credential takes the place of the one it excludes, groups replace all others.
     """
     session = call.session
-    held = session.scalars(
-        select(Credential)
-        .join(template_credentials, template_credentials.c.right_id == Credential.id)
-        .where(template_credentials.c.left_id == template.id)
-        .order_by(template_credentials.c.position)
-    )
-    credentials = list(by_key([*held, *(accepted.get("credentials") or ())]).values())
+    credentials = list(by_key([*template.credentials, *(accepted.get("credentials") or ())]).values())
     _insert(session, job_credentials, job.id, [credential.id for credential in credentials])
     groups = [group.id for group in accepted.get("instance_groups") or ()]
     _insert(session, job_instance_groups, job.id, groups)

@@ -80,7 +80,9 @@ class Jobs:
         return self.launch(call, template, accepted, **more)
 
     def _enter(self, call: Call, job: Job) -> None:
-        job.dependency_id = self._update_of(call, job)
+        dependency = self._update_of(call, job)
+        if dependency is not None:
+            job.dependency_id = dependency
         self.queue(call.session, job)
 
     def queue(self, session: Session, job: UnifiedJob) -> None:

@@ -66,7 +66,7 @@ def _counts_with_hosts(call: Call, rows: Sequence[Organization]) -> dict[int, di
         return found
     hosts = select(Inventory.organization_id, func.count(Host.name.distinct())).join(Host)
     hosts = hosts.where(Inventory.organization_id.in_(found)).group_by(Inventory.organization_id)
-    counted = dict(call.session.execute(hosts).tuples().all())
+    counted = dict(call.session.execute(hosts).all())
     return {key: {**counts, "hosts": counted.get(key, 0)} for key, counts in found.items()}
 
 
