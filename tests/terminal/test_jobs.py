@@ -46,7 +46,7 @@ PLAYS: dict[str, Any] = {
         {
             "hosts": "all",
             "gather_facts": False,
-            "tasks": [{"shell": "trap '' TERM; env -i sh -c 'trap \"\" TERM; sleep 301; sleep 302'; sleep 303"}],
+            "tasks": [{"shell": "trap '' TERM; env -i sh -c 'trap \"\" TERM; sleep 311; sleep 312'; sleep 313"}],
         }
     ],
     "big.yml": [{"hosts": "h1", "gather_facts": False, "tasks": [{"debug": {"msg": "{{ 'x' * 800000 }}"}}]}],
@@ -209,7 +209,7 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
 def test_a_stubborn_job_ends_within_three_seconds(folder: Path, how: str) -> None:
     running = job(folder, "stubborn.yml", limit="h1", timeout=8 if how == "timeout" else 0).start()
-    wait_for("the command runs", lambda: "sleep 301" in commands())
+    wait_for("the command runs", lambda: "sleep 311" in commands())
     begin = time.monotonic()
     if how == "cancel":
         running.run.cancel()
@@ -217,7 +217,7 @@ def test_a_stubborn_job_ends_within_three_seconds(folder: Path, how: str) -> Non
     assert time.monotonic() - begin < (3 if how == "cancel" else 12)
     assert end.status == ("canceled" if how == "cancel" else "failed")
     assert end.host_summaries == {}
-    assert not {"sleep 301", "sleep 302", "sleep 303"} & set(commands())
+    assert not {"sleep 311", "sleep 312", "sleep 313"} & set(commands())
     assert not any(str(folder) in line for line in commands())
 
 
@@ -242,8 +242,8 @@ def test_nothing_survives_a_killed_controller(folder: Path) -> None:
     one_host = {**INVENTORY, "web": {}}
     command = [sys.executable, "-c", CONTROLLER, str(folder), json.dumps(one_host)]
     with subprocess.Popen(command, env=environment) as controller:
-        wait_for("the command runs", lambda: "sleep 301" in commands())
+        wait_for("the command runs", lambda: "sleep 311" in commands())
         controller.send_signal(signal.SIGKILL)
-    wait_for("its job ends", lambda: "sleep 301" not in commands(), seconds=5)
+    wait_for("its job ends", lambda: "sleep 311" not in commands(), seconds=5)
     wait_for("its files go", lambda: not (folder / "job-9").exists(), seconds=5)
     assert not any(str(folder) in line for line in commands())
