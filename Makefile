@@ -1,7 +1,9 @@
 # Everything here works from a plain checkout; .venv is made on the first need.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-PYTEST := $(PYTHON) -m pytest
+# One worker for each processor, four at most: many tests start programs of their own. WORKERS=0 runs them one by one.
+WORKERS ?= auto
+PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-full test-clients bench format clean
 .PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity

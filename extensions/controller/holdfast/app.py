@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from holdfast import __version__
 from holdfast.api import openapi
@@ -30,7 +31,8 @@ def create_app(controller: Controller) -> FastAPI:
             controller.end()
 
     observer = Observer(controller)
-    app = FastAPI(title="Holdfast", version=__version__, docs_url="/docs", redoc_url=None, lifespan=lifespan)
+    # Its documentation brings its own scripts: operations networks often reach nothing outside.
+    app: FastAPI = FastAPIOffline("/docs", None, title="Holdfast", version=__version__, lifespan=lifespan)
     observer.add_routes(app)
     app.mount("/api", Api(controller, observer.request))
     _describe(app, controller)

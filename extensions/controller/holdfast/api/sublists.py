@@ -75,7 +75,8 @@ def _attach(
     if hook is not None and hook(call, parent, child, data):
         return Reply(204)
     if off and sub.detach_deletes:
-        views.delete_row(call, listed, child)
+        if getattr(child, f"{sub.parent_field}_id") == parent.id:  # what is elsewhere is not the parent's to delete
+            views.delete_row(call, listed, child)
     else:
         change(call, parent, resource, sub, child, not off)
     return Reply(204)

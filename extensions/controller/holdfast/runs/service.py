@@ -213,7 +213,7 @@ class Runs:
                 if not (blocked and isinstance(decision, Start)):
                     moved = self._do(session, run, decision, busy) or moved
             self._hear_at_once(session, run)
-        changes = list(run.fresh)
+        changes, run_id = list(run.fresh), run.row.id
         self.store.save(session, run)
         self._showing.nodes(session, run, changes)
         if run.cancels:
@@ -222,7 +222,7 @@ class Runs:
         if before != (run.row.state, run.record.run.get("waiting_for")):
             self._showing.state(session, run)
         if run.record.ended:
-            after_commit(session, lambda: self._over(run.row))
+            after_commit(session, lambda: self.let_go(run_id))
         else:
             self._set_alarm(session, run, blocked or bool(busy))
 
@@ -337,11 +337,12 @@ class Runs:
         for run_id in list(self._waiting):
             self.alarms.set(run_id, self.clock())
 
-    def _over(self, row: Run) -> None:
-        """A run is over: nothing that was kept for it is needed any more."""
-        self._waiting.discard(row.id)
-        self._kinds[row.kind].over(row.id)
-        if self._locks.release_all(row.id):
+    def let_go(self, run_id: str) -> None:
+        """A run is over, or could not begin: nothing that was kept for it is needed any more."""
+        self._waiting.discard(run_id)
+        for kind in self._kinds.values():
+            kind.over(run_id)
+        if self._locks.release_all(run_id):
             self._wake()
 
 

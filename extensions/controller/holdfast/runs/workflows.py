@@ -121,6 +121,8 @@ class Workflows:
         with self._controller.database.writing() as session:
             job = session.get(WorkflowJob, job_id)
             if job is not None and _is_waiting(job):
+                run_id = run_of(job)
+                after_commit(session, lambda: self._runs.let_go(run_id))
                 job.started = job.started or now()
                 self._end(session, job, FAILED, why)
 
@@ -166,7 +168,14 @@ class Workflows:
             self.begin(following)
 
     def recover(self) -> None:
-        """After a start: begin with what a crash kept from beginning, and with what nothing holds up any more."""
+        """After a start: begin with what a crash kept from beginning, and with what nothing holds up any more.
+
+        What was being prepared is prepared again: nothing had begun by that.
+        """
+        engine = self._controller.engine
+        for task, key in engine.interrupted():
+            if task == TASK:
+                engine.settle(task, key, again=True)
         with self._controller.database.reading() as session:
             query = select(WorkflowJob.id).where(WorkflowJob.finished.is_(None), WorkflowJob.run_id.is_(None))
             waiting = session.scalars(query.order_by(WorkflowJob.id)).all()
@@ -186,6 +195,10 @@ class Workflows:
                 launch = preparing.prepare(self._controller, session, job)
         except HoldfastError as error:
             self._refuse(job_id, str(error))
+            return
+        except Exception as error:  # the queue asks but once: without an end the job would be pending for ever
+            log.exception("workflow job %s could not be prepared", job_id)
+            self._refuse(job_id, f"{type(error).__name__}: {error}")
             return
         self._guarded(job_id, lambda session, job: self._begin_bundle(session, job, launch))
 

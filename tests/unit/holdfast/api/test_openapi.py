@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -58,4 +59,13 @@ def test_it_is_served(client: TestClient) -> None:
     beside = client.get("/openapi.json").json()
     assert below["paths"].keys() < beside["paths"].keys()
     assert "/healthz" in beside["paths"]
-    assert client.get("/docs").status_code == 200
+
+
+def test_its_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200
+    wanted = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(wanted) >= 2
+    for address in wanted:
+        assert address.startswith("/"), address
+        assert client.get(address).status_code == 200

@@ -17,6 +17,7 @@ from holdfast.api.call import Call, Reply
 from holdfast.api.dispatch import signed_in
 from holdfast.api.errors import Forbidden, Invalid, NotFound
 from holdfast.api.registry import Action
+from holdfast.auth.policies.base import reads
 from holdfast.db.models import Host, Job, JobTemplate
 from holdfast.jobs import surveys
 from holdfast.jobs.credential_rows import all_passwords_needed
@@ -32,7 +33,7 @@ MAGIC = frozenset(
 
 def _show(call: Call, template: JobTemplate) -> Reply:
     signed_in(call)
-    if not call.controller.registry.of_row(template).access.may_read(call, template):
+    if not reads(call, template):
         raise Forbidden()
     call.keep = False
     names = [host.name for host in matching_hosts(call, template)]

@@ -1,0 +1,94 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot begin, or was interrupted while it began, holds nobody up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from holdfast.db import models as m
+from holdfast.engine.dbos_engine import DbosEngine
+from holdfast.runs import preparing
+from holdfast.runs.workflows import TASK
+
+from .drawn import Drawing
+from .rehearsals import Rehearsed, rehearsals
+from .theater import Theater
+
+
+def bundle_job(theater: Theater) -> int:
+    """A workflow job that has not begun."""
+    job = m.WorkflowJob(name="bundle", status="pending", allow_simultaneous=True)
+    theater.add(job)
+    return job.id
+
+
+def begin(theater: Theater, job_id: int, rehearsed: Rehearsed) -> None:
+    launch = rehearsed.launch()
+    theater.workflows._guarded(job_id, lambda session, job: theater.workflows._begin_bundle(session, job, launch))
+
+
+def test_a_run_that_cannot_begin_lets_its_locks_go(theater: Theater, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = next(one for one in rehearsals() if one.graph().locks)
+    first, second = bundle_job(theater), bundle_job(theater)
+    with monkeypatch.context() as patch:
+        patch.setattr(theater.bundles, "start", lambda *_any: {}["a fault of ours"])
+        begin(theater, first, locked)
+    assert theater.job(first).status == "failed"
+    begin(theater, second, locked)
+    assert (theater.job(second).status, theater.job(second).job_explanation) == ("running", "")
+
+
+def test_a_bundle_that_cannot_be_prepared_has_failed(
+    theater: Theater, drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow = drawing.workflow("Bundle", {}, catalog_key="bundle/any", allow_simultaneous=False)
+
+    def broken(*_any: Any) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(preparing, "prepare", broken)
+    jobs = [theater.launch(workflow) for _unused in range(2)]
+    theater.play()
+    assert [theater.job(job).status for job in jobs] == ["failed", "failed"]
+    assert "a fault of ours" in theater.job(jobs[0]).job_explanation
+
+
+def test_what_was_being_prepared_is_prepared_again(
+    theater: Theater, drawing: Drawing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    workflow = drawing.workflow("Bundle", {}, catalog_key="bundle/any")
+    prepared: list[int] = []
+
+    def note(_controller: Any, _session: Any, job: m.WorkflowJob) -> None:
+        prepared.append(job.id)
+        raise preparing.HoldfastError("no such bundle")
+
+    monkeypatch.setattr(preparing, "prepare", note)
+    engine = DbosEngine(f"sqlite:///{tmp_path / 'engine.db'}", 1)
+    engine.register(TASK, theater.workflows.prepare)
+    theater.controller.engine = engine
+    job = theater.launch(workflow)
+    engine._claims._boot, own = "an earlier process", engine._claims._boot
+    assert engine._claims.claim(TASK, str(job))
+    engine._claims._boot = own
+    try:
+        theater.workflows.recover()
+        engine.start()
+        theater.controller.engine.stop(10.0) if _until(lambda: prepared == [job]) else None
+    finally:
+        engine.stop(10.0)
+    assert prepared == [job]
+    assert theater.job(job).status == "failed"
+
+
+def _until(condition: Any) -> bool:
+    import time
+
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(condition())
