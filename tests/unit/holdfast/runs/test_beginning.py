@@ -14,6 +14,8 @@ from holdfast.engine.dbos_engine import DbosEngine
 from holdfast.runs import preparing
 from holdfast.runs.workflows import TASK
 
+from tests.unit.holdfast.jobs.jobs import wait_for
+
 from .drawn import Drawing
 from .rehearsals import Rehearsed, rehearsals
 from .theater import Theater
@@ -78,17 +80,7 @@ def test_what_was_being_prepared_is_prepared_again(
     try:
         theater.workflows.recover()
         engine.start()
-        theater.controller.engine.stop(10.0) if _until(lambda: prepared == [job]) else None
+        wait_for("it is prepared again", lambda: prepared == [job], 10)
     finally:
         engine.stop(10.0)
-    assert prepared == [job]
     assert theater.job(job).status == "failed"
-
-
-def _until(condition: Any) -> bool:
-    import time
-
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return bool(condition())
