@@ -70,19 +70,19 @@ class Housekeeping:
         jobs, job_id = self._controller.services["jobs"], int(key)
         if not jobs.runner.begin(job_id):
             return
-        with self._controller.database.reading() as session:
-            job = session.get_one(SystemJob, job_id)
-            name, kind, variables = job.name, job.job_type or "", json.loads(job.extra_vars or "{}")
-        said = EventLog(self._controller.database, job_id, name)
         stop = _Stop()
         status, why = SUCCESSFUL, ""
         try:
+            with self._controller.database.reading() as session:
+                job = session.get_one(SystemJob, job_id)
+                name, kind, variables = job.name, job.job_type or "", json.loads(job.extra_vars or "{}")
+            said = EventLog(self._controller.database, job_id, name)
             with jobs.runner.running(job_id, stop):
                 said(self._clean(kind, variables, stop))
+            said.end()
         except Exception:  # a fault of ours must end the job, not leave it running for ever
             log.exception("management job %s could not be run", job_id)
             status, why = ERROR, f"The controller failed to run this job.\n{traceback.format_exc()}"
-        said.end(why)
         jobs.runner.finish(job_id, lambda: self._write_end(job_id, CANCELED if stop.over.is_set() else status, why))
 
     def _write_end(self, job_id: int, status: str, why: str) -> None:

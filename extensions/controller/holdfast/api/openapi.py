@@ -223,6 +223,11 @@ def _of_resource(registry: Registry, resource: Resource) -> dict[str, Any]:
     return paths
 
 
+def _a(noun: str) -> str:
+    """A noun with its article; that of ``user`` sounds as ``you`` does, and ``unified`` too."""
+    return f"an {noun}" if noun[0] in "aeio" else f"a {noun}"
+
+
 def _of_list(resource: Resource) -> dict[str, Any]:
     tag, name = resource.name, schema_name(resource)
     found: dict[str, Any] = {}
@@ -239,7 +244,7 @@ def _of_list(resource: Resource) -> dict[str, Any]:
         found["post"] = _operation(
             tag,
             f"{tag}_create",
-            f"Make a {resource.title.lower()}",
+            f"Make {_a(resource.title.lower())}",
             ("400", "401", "403", "415"),
             answers=_answer("201", _ref(name), "What was made."),
             requestBody=_body(_ref(f"{name}Write")),
@@ -252,9 +257,9 @@ def _of_detail(resource: Resource) -> dict[str, Any]:
     found: dict[str, Any] = {"parameters": [_ID]}
     said = {
         "GET": f"One {title}",
-        "PUT": f"Replace a {title}",
-        "PATCH": f"Change a {title}",
-        "DELETE": f"Delete a {title}",
+        "PUT": f"Replace {_a(title)}",
+        "PATCH": f"Change {_a(title)}",
+        "DELETE": f"Delete {_a(title)}",
     }
     for method in resource.detail_methods:
         codes = ["401", "403", "404"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ from sqlalchemy import DateTime, Engine, Integer, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import JSON, TypeDecorator
 
+log = logging.getLogger("holdfast.db")
 _WORDS = re.compile(r"\w+")
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
@@ -175,7 +177,7 @@ class Database:
             if not unseen:
                 self.generations.bump(written)
         for call in calls:
-            call()
+            _make(call)
 
     @contextlib.contextmanager
     def events(self, write: bool = False) -> Iterator[Session]:
@@ -213,6 +215,14 @@ def after_commit(session: Session, call: Callable[[], object]) -> None:
 def in_turn(session: Session, call: Callable[[], object]) -> None:
     """Have a short call made once the changes are committed, and before the next writer has its turn."""
     session.info["in_turn"].append(call)
+
+
+def _make(call: Callable[[], object]) -> None:
+    """Make a call that follows a commit. Its fault is its own: everything is committed, and other calls wait."""
+    try:
+        call()
+    except Exception:
+        log.exception("what follows a commit went wrong")
 
 
 @contextlib.contextmanager
@@ -254,8 +264,14 @@ def _deleted_with(name: str) -> frozenset[str]:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_size=20, max_overflow=10, pool_pre_ping=True)
-    engine = create_engine(url, pool_size=20, max_overflow=30, connect_args={"check_same_thread": False, "timeout": 30})
+        return create_engine(url, pool_size=20, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    engine = create_engine(
+        url,
+        pool_size=20,
+        max_overflow=30,
+        hide_parameters=True,  # what is written may be nobody's business, and errors go into logs and jobs
+        connect_args={"check_same_thread": False, "timeout": 30},
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -8,6 +8,7 @@ Whatever goes wrong on the way ends the job: one that has begun is never left ru
 
 from __future__ import annotations
 
+import functools
 import logging
 import shutil
 import threading
@@ -45,8 +46,10 @@ from holdfast.jobs.states import CANCELED, ERROR, PENDING, RUNNING, WAITING
 
 log = logging.getLogger("holdfast.jobs")
 DEFAULT_GROUP = "default"
+FAULT = "The controller failed to run this job."
 _TRIES = 5
 _PAUSE = 1.0
+_LONGEST_PAUSE = 10.0
 
 
 class Runner:
@@ -75,7 +78,7 @@ class Runner:
             end = JobEnd(CANCELED) if self._is_cancelled(job_id) else JobEnd(ERROR, str(error))
         except Exception:  # a fault of ours must end the job, not leave it running for ever
             log.exception("job %s could not be run", job_id)
-            end = JobEnd(ERROR, "The controller failed to run this job.", traceback.format_exc())
+            end = JobEnd(ERROR, FAULT, traceback.format_exc())
         finally:
             shutil.rmtree(building.folder_of(self._controller) / building.key_of(job_id), ignore_errors=True)
         done = prepared
@@ -145,14 +148,30 @@ class Runner:
     # --- its end --------------------------------------------------------------------------------------------------
 
     def finish(self, job_id: int, write: Callable[[], None]) -> None:
-        """Write how a job ended, and do not give up at once when the database cannot."""
-        for attempt in range(1, _TRIES + 1):
+        """Write how a job ended, and do not give up while the database cannot: the job would be running for ever."""
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 return write()
             except SQLAlchemyError:
-                log.exception("job %s: its end could not be written (attempt %s of %s)", job_id, attempt, _TRIES)
-                time.sleep(_PAUSE * attempt)
-        return None
+                log.exception("job %s: its end could not be written (attempt %s)", job_id, attempt)
+                if self._stopping and attempt >= _TRIES:
+                    return None  # the next start ends it
+                time.sleep(min(_PAUSE * attempt, _LONGEST_PAUSE))
+            except Exception:  # there is something in this end that cannot be written at all
+                if isinstance(write, functools.partial):
+                    raise
+                log.exception("job %s: its end cannot be written", job_id)
+                trace = traceback.format_exc().encode("ascii", "backslashreplace").decode()
+                write = functools.partial(self._write_fault, job_id, trace)
+
+    def _write_fault(self, job_id: int, trace: str) -> None:
+        with self._controller.database.writing() as session:
+            job = session.get(UnifiedJob, job_id)
+            if job is not None:
+                job.result_traceback = trace
+                self._dispatcher.end(session, job, ERROR, FAULT)
 
     def _write_end(self, job_id: int, prepared: Prepared | None, end: JobEnd) -> None:
         facts = prepared.facts if prepared is not None else None

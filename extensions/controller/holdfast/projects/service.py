@@ -119,17 +119,17 @@ class Projects:
         jobs, update_id = self._controller.services["jobs"], int(key)
         if not jobs.runner.begin(update_id):
             return
-        said = EventLog(self._controller.database, update_id, f"Update of project {self._name(update_id)}")
         run = _Run()
         try:
+            said = EventLog(self._controller.database, update_id, f"Update of project {self._name(update_id)}")
             with jobs.runner.running(update_id, run):
                 end = run_update(self._controller, update_id, said, run.is_over)
+            if run.stopped and end.status != SUCCESSFUL:
+                end = UpdateEnd(FAILED, STOPPED)
+            said.end("" if end.status == SUCCESSFUL else end.explanation or end.status)
         except Exception:  # a fault of ours must end the update, not leave it running for ever
             log.exception("project update %s could not be run", update_id)
             end = UpdateEnd("error", f"The controller failed to run this update.\n{traceback.format_exc()}")
-        if run.stopped and end.status != SUCCESSFUL:
-            end = UpdateEnd(FAILED, STOPPED)
-        said.end("" if end.status == SUCCESSFUL else end.explanation or end.status)
         jobs.runner.finish(update_id, lambda: self._write_end(update_id, end))
 
     def _name(self, update_id: int) -> str:
