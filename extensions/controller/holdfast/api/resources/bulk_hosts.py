@@ -154,7 +154,7 @@ def _delete(call: Call) -> Reply:
     if len(given) > most:
         told = {"ERROR": TOO_MANY.format(name=MOST_DELETED), MOST_DELETED: most, "Hosts_count": len(given)}
         raise Invalid(told)
-    numbers = [one for one in given if isinstance(one, int) and not isinstance(one, bool)]
+    numbers = [one for one in given if isinstance(one, int) and not isinstance(one, bool) and abs(one) < 2**63]
     rows = {row.id: row for row in call.session.scalars(select(Host).where(Host.id.in_(numbers)))}
     missing = [one for one in given if not isinstance(one, int) or one not in rows]
     if missing:

@@ -64,16 +64,16 @@ def sublist(owner: str) -> SubList:
         held = call.session.scalar(select(func.count()).select_from(table).where(table.c.left_id == parent.id)) or 0
         if held > MOST:
             raise Invalid({"msg": f"Maximum number of labels for {owner} reached."})
-        if "id" in data or not isinstance(data.get("name"), str) or not isinstance(data.get("organization"), int):
+        name, organization = data.get("name"), data.get("organization")
+        if "id" in data or not isinstance(name, str) or not isinstance(organization, int) or abs(organization) >= 2**63:
             return data
-        known = call.session.scalar(
-            select(Label.id).where(Label.name == data["name"], Label.organization_id == data["organization"])
-        )
+        known = call.session.scalar(select(Label.id).where(Label.name == name, Label.organization_id == organization))
         return data if known is None else {"id": known}
 
     def detach(call: Call, parent: Any, label: Label, _data: dict[str, Any]) -> bool:
-        resource = call.controller.registry.of_row(parent)
-        change(call, parent, resource, made, label, False)
+        if label not in parent.labels:  # whatever nothing has may be somebody else's
+            return True
+        change(call, parent, call.controller.registry.of_row(parent), made, label, False)
         if is_detached(call, label):
             call.session.delete(label)
             call.session.flush()

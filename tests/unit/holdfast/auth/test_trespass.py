@@ -1,0 +1,41 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ways around the rules: what belongs to others is neither shown nor changed by a path that leads past it."""
+
+from __future__ import annotations
+
+from holdfast.db import models as m
+
+from .world import World
+
+
+def test_hosts_and_groups_of_others_are_not_deleted_by_taking_them_out_of_an_inventory_of_ones_own(
+    world: World, as_
+) -> None:
+    inventory, other = world.ids["inventory_a"], world.ids["inventory_b"]
+    for kind in ("hosts", "groups"):
+        theirs = as_("bob").post(f"{kind}/", {"name": "theirs" + kind, "inventory": other}).json()["id"]
+        mine = as_("boss").post(f"{kind}/", {"name": "mine" + kind, "inventory": inventory}).json()["id"]
+        for one in (theirs, mine):
+            answer = as_("boss").post(f"inventories/{inventory}/{kind}/", {"id": one, "disassociate": True})
+            assert answer.status_code == 204, answer.text
+        assert as_("bob").get(f"{kind}/{theirs}/").status_code == 200
+        assert as_("boss").get(f"{kind}/{mine}/").status_code == 404
+
+
+def test_the_key_for_callbacks_is_for_who_sees_the_template(world: World, as_) -> None:
+    template = world.ids["jt_a"]
+    with world.controller.database.writing() as session:
+        session.get_one(m.JobTemplate, template).host_config_key = "the key"
+    path = f"job_templates/{template}/callback/"
+    assert as_("ann").get(path).json()["host_config_key"] == "the key"
+    for stranger in ("ben", "bob", "lone"):
+        assert as_(stranger).get(path).status_code == 403
+
+
+def test_labels_of_others_are_not_deleted_by_taking_them_from_a_template_that_has_them_not(world: World, as_) -> None:
+    label = as_("bob").post("labels/", {"name": "theirs", "organization": world.ids["b"]}).json()["id"]
+    path = f"job_templates/{world.ids['jt_a']}/labels/"
+    assert as_("boss").post(path, {"id": label, "disassociate": True}).status_code == 204
+    assert as_("bob").get(f"labels/{label}/").status_code == 200
