@@ -22,7 +22,7 @@ from holdfast.api import views
 from holdfast.api.call import Call
 from holdfast.api.errors import ApiError
 from holdfast.context import Controller
-from holdfast.db.base import now
+from holdfast.db.base import attempt, now
 from holdfast.db.models import ActivityStream, LoginSession, SystemJob, SystemJobTemplate, Token, UnifiedJob, User
 from holdfast.jobs.launching import internal_call
 from holdfast.jobs.states import ACTIVE, CANCELED, ERROR, SUCCESSFUL
@@ -132,7 +132,7 @@ class Housekeeping:
         if resource is None or "DELETE" not in resource.detail_methods:
             return False
         try:
-            with call.session.begin_nested():
+            with attempt(call.session):
                 views.delete(call, resource, row)
         except ApiError:
             return False

@@ -13,6 +13,7 @@ from holdfast.api import html, named_urls, options, pages, sublists, views
 from holdfast.api.call import FORMATS, Call, Reply
 from holdfast.api.errors import ApiError, Invalid, NotAllowed, NotFound, NotSignedIn
 from holdfast.api.registry import Action, Page, Resource
+from holdfast.db.base import roll_back
 
 log = logging.getLogger("holdfast.api")
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -34,7 +35,7 @@ def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
         reply = _route(call, parts) if root == "v2" else _root(call, parts)
     except ApiError as error:
         if call.method not in SAFE:
-            call.session.rollback()
+            roll_back(call.session)
         reply = _told(error)
     if call.allow:
         reply.headers.setdefault("Allow", ", ".join(call.allow))

@@ -225,6 +225,13 @@ def _make(call: Callable[[], object]) -> None:
         log.exception("what follows a commit went wrong")
 
 
+def roll_back(session: Session) -> None:
+    """Drop the changes of a session, and the calls that were to follow them."""
+    session.rollback()
+    for name in ("after_commit", "in_turn"):
+        session.info.get(name, []).clear()
+
+
 @contextlib.contextmanager
 def attempt(session: Session) -> Iterator[None]:
     """A part of a writing transaction that may fail alone: its changes and the calls it asked for are dropped then."""

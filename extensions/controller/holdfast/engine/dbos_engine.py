@@ -72,6 +72,7 @@ class DbosEngine(Engine):
         self._running: dict[tuple[str, str], str] = {}
         self._promising: set[str] = set()
         self._timers: list[tuple[float, str]] = []
+        self._unwritten: list[tuple[str, str]] = []
         self._rescan_at = 0.0
         self._prune_at = 0.0
 
@@ -104,8 +105,20 @@ class DbosEngine(Engine):
                 self._dispatcher.start()
 
     def enqueue(self, task: str, key: str) -> None:
-        """Queue a unit of work; once it returns, no crash loses it. Again is harmless."""
-        self._known(task, key).put(task, key)
+        """Queue a unit of work; once it returns, no crash loses it. Again is harmless.
+
+        While the queue cannot be written, the dispatcher tries again: nobody else would before the next start.
+        """
+        queue = self._known(task, key)
+        try:
+            queue.put(task, key)
+        except Exception:
+            _LOG.exception("%s %s cannot be queued; trying again in %s s", task, key, _RETRY)
+            with self._news:
+                self._unwritten.append((task, key))
+                self._rescan_at = min(self._rescan_at, time.monotonic() + _RETRY)
+                self._news.notify_all()
+            return
         self._ring(task)
 
     def schedule(self, task: str, key: str, at: float) -> None:
@@ -255,6 +268,7 @@ class DbosEngine(Engine):
                 self._rescan_at = time.monotonic() + _RESCAN
                 held.update((task, key) for task, keys in self._taken.items() for key in keys)
         queue = self._opened()
+        self._write_what_was_not(queue)
         if rescan:
             queue.put_back(held, self._claims.ended)
             due |= self._slots.keys()
@@ -265,6 +279,12 @@ class DbosEngine(Engine):
             self._prune_at = time.monotonic() + (0.0 if more else _PRUNE)
         with self._news:
             self._promising |= due & self._slots.keys()
+
+    def _write_what_was_not(self, queue: DbosQueue) -> None:
+        """Queue what could not be queued when it came."""
+        while self._unwritten:
+            queue.put(*self._unwritten[0])
+            del self._unwritten[0]
 
     def _take(self, task: str) -> None:
         queue = self._opened()

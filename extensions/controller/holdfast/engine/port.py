@@ -38,7 +38,10 @@ class Engine(Protocol):
         """Begin to take work, also what earlier processes left in the queue."""
 
     def enqueue(self, task: str, key: str) -> None:
-        """Queue a unit of work: when this has returned no crash loses it. Twice is harmless, and so is before start."""
+        """Queue a unit of work: when this has returned no crash loses it. Twice is harmless, and so is before start.
+
+        Where the queue cannot be written it is written later; a crash before that loses the unit.
+        """
 
     def schedule(self, task: str, key: str, at: float) -> None:
         """Queue a unit of work that begins at `at` (seconds since the epoch), or at once when that is past.

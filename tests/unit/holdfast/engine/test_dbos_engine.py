@@ -18,6 +18,7 @@ import pytest
 from holdfast.engine import dbos_engine
 from holdfast.engine.claims import Claims
 from holdfast.engine.dbos_engine import DbosEngine
+from holdfast.engine.dbos_queue import DbosQueue
 from holdfast.engine.port import EngineError, EngineInUse
 from sqlalchemy.exc import OperationalError
 
@@ -295,6 +296,23 @@ def test_a_claim_that_cannot_be_written_is_tried_again(
     monkeypatch.setattr(Claims, "claim", failing)
     monkeypatch.setattr(dbos_engine, "_RETRY", 0.05)
     make_engine().enqueue("job", "one")
+    recorder.expect("one")
+
+
+def test_a_unit_that_cannot_be_queued_is_queued_later(
+    make_engine: MakeEngine, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, failures = DbosQueue.put, ["disk full", "disk full"]
+
+    def failing(self: DbosQueue, *unit: str) -> None:
+        if failures:
+            raise OperationalError("INSERT", {}, Exception(failures.pop()))
+        put(self, *unit)
+
+    engine = make_engine()
+    monkeypatch.setattr(DbosQueue, "put", failing)
+    monkeypatch.setattr(dbos_engine, "_RETRY", 0.05)
+    engine.enqueue("job", "one")
     recorder.expect("one")
 
 

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast.db.base import Database, after_commit
+from holdfast.api import views
+from holdfast.api.errors import Conflict
+from holdfast.db.base import Database, after_commit, now
 from holdfast.db.models import Job, JobEvent, JobHostSummary
 from holdfast.jobs import running
 from holdfast.jobs.child import JobEnd
@@ -89,6 +92,26 @@ def test_calls_after_a_commit_are_made_each_for_itself(world: World) -> None:
         for call in (lambda: made.append("first"), broken, lambda: made.append("last")):
             after_commit(session, call)
     assert made == ["first", "last"]
+
+
+def test_what_is_refused_is_not_followed_by_anything(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by a person nor by housekeeping: the events of a job that cannot be deleted stay."""
+
+    def refuse(*_any: Any) -> None:
+        raise Conflict({"error": "in use"})
+
+    job = world.run(world.template())
+    with world.controller.database.events(write=True) as session:
+        session.add(JobEvent(job_id=job, counter=1, event="verbose", uuid="a", stdout="said", start_line=0, end_line=1))
+    with world.controller.database.writing() as session:
+        session.get_one(Job, job).finished = now() - dt.timedelta(days=200)
+    monkeypatch.setattr(views, "delete_row", refuse)
+    world.refused(f"jobs/{job}/", None, 409, "DELETE")
+    template = world.get("system_job_templates/?job_type=cleanup_jobs")["results"][0]["id"]
+    cleanup = world.post(f"system_job_templates/{template}/launch/")["id"]
+    world.queue.handlers["system_job"](str(cleanup))
+    assert world.row(cleanup).status == "successful"
+    assert world.get(f"jobs/{job}/job_events/")["count"] == 1
 
 
 def test_errors_of_the_database_do_not_tell_what_was_written(tmp_path: Path) -> None:
