@@ -31,6 +31,7 @@ MOST_UNPACKED = 2 * 1024 * 1024 * 1024
 MOST_FILES = 100_000
 MOST_REDIRECTS = 10
 _CHUNK = 256 * 1024
+_LONGEST_LINK = 4096
 _PATIENCE = 60.0
 _AGENT = "holdfast"
 
@@ -83,7 +84,7 @@ def _authorization(source: Source, credential: Credential) -> dict[str, str]:
 def _save(answer: Any, path: Path, check: Callable[[], None]) -> str:
     digest, size = hashlib.sha1(usedforsecurity=False), 0  # what AWX calls the revision of an archive
     with path.open("wb") as file:
-        while chunk := answer.read(_CHUNK):
+        while chunk := answer.read1(_CHUNK):  # what there is: a slow server must not keep us from looking
             check()
             size += len(chunk)
             if size > MOST_BYTES:
@@ -155,7 +156,8 @@ class _Unpacked:
                 if member.is_dir():
                     place.mkdir(mode=0o755, parents=True, exist_ok=True)
                 elif stat.S_ISLNK(mode):
-                    links.append((place, file.read(member).decode("utf-8", "surrogateescape")[:4096]))
+                    with file.open(member) as content:
+                        links.append((place, content.read(_LONGEST_LINK).decode("utf-8", "surrogateescape")))
                 elif stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                     raise ProjectError(f"the archive holds {member.filename!r}, which is no file, folder or link")
                 else:
@@ -190,15 +192,20 @@ class _Unpacked:
         """Make the links, those that stay in the project. Raises ProjectError for another one."""
         root = self._folder.resolve()
         for place, target in links:
-            place.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             parent = place.parent.resolve()
             leads_to = Path(os.path.normpath(parent / target))
             if not (parent.is_relative_to(root) and leads_to.is_relative_to(root)) or os.path.isabs(target):
-                raise ProjectError(f"the archive holds the link {place.name!r} to {target!r}, out of the project")
+                raise _leaves(place, target)
+            parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 (parent / place.name).symlink_to(target)
-            if not (parent / place.name).resolve().is_relative_to(root):
-                raise ProjectError(f"the archive holds the link {place.name!r} to {target!r}, out of the project")
+        for place, target in links:  # once all are there, for each may lead through others
+            if not place.resolve().is_relative_to(root):
+                raise _leaves(place, target)
+
+
+def _leaves(link: Path, target: str) -> ProjectError:
+    return ProjectError(f"the archive holds the link {link.name!r} to {target!r}, out of the project")
 
 
 def _chunks(content: IO[bytes]) -> Iterator[bytes]:

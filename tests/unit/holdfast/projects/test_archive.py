@@ -10,6 +10,9 @@ import io
 import os
 import stat
 import tarfile
+import threading
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
@@ -83,6 +86,17 @@ HOSTILE: dict[str, list[tuple[tarfile.TarInfo, bytes]]] = {
         (member("l", tarfile.SYMTYPE, "d"), b""),
         (member("l/b", tarfile.SYMTYPE, "../../evil"), b""),
     ],
+    "the link 'x'": [
+        (member("d/e/f/file"), b""),
+        (member("x", tarfile.SYMTYPE, "d/e/f/up/../../../evil"), b""),
+        (member("d/e/f/up", tarfile.SYMTYPE, "../../.."), b""),
+    ],
+    "the link 'y'": [
+        (member("d/e/file"), b""),
+        (member("z", tarfile.SYMTYPE, "d/e/up/../.."), b""),
+        (member("d/e/up", tarfile.SYMTYPE, "../.."), b""),
+        (member("z/made/y", tarfile.SYMTYPE, "file"), b""),
+    ],
     "no file, folder or symbolic link": [(member("dev", tarfile.CHRTYPE), b"")],
     "no file, folder": [(member("pipe", tarfile.FIFOTYPE), b"")],
     "'hard', which is no file": [(member("a"), b"x"), (member("hard", tarfile.LNKTYPE, "a"), b"")],
@@ -126,6 +140,22 @@ def test_a_link_in_a_zip_file(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     with pytest.raises(ProjectError, match="the link 'link'"):
         archive.unpack(tmp_path / "a", tmp_path / "new", fine)
+
+
+def test_a_link_in_a_zip_file_that_is_too_long(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a", "w", zipfile.ZIP_DEFLATED) as file:
+        info = zipfile.ZipInfo("link")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        info.compress_type = zipfile.ZIP_DEFLATED
+        file.writestr(info, b"a" * 64_000_000)
+    (tmp_path / "new").mkdir()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProjectError, match="cannot be unpacked"):
+            archive.unpack(tmp_path / "a", tmp_path / "new", fine)
+        assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +211,29 @@ def test_a_download_that_is_too_large_or_cancelled(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(archive, "MOST_BYTES", 999)
         with pytest.raises(ProjectError, match="larger than"):
             fetch(address, tmp_path / "a")
+
+
+def test_a_download_that_drips_can_be_cancelled(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        while not over.wait(0.05):
+            handler.wfile.write(b"x")
+
+    def check() -> None:
+        if time.monotonic() - begin > 0.5:
+            raise Cancelled("cancelled")
+
+    begin = time.monotonic()
+    threading.Timer(5, over.set).start()
+    with web(drip) as address, pytest.raises(Cancelled):
+        try:
+            fetch(address, tmp_path / "a", check=check)
+        finally:
+            over.set()
+    assert time.monotonic() - begin < 4
 
 
 def test_credentials_stay_with_their_host(tmp_path: Path) -> None:
