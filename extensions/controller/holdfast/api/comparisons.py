@@ -9,13 +9,13 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable, Mapping
-from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 from sqlalchemy import JSON, Boolean, ColumnElement, Float, Integer, String, cast, false, func, true
 from sqlalchemy.types import TypeEngine
 
 from holdfast.api.errors import Invalid
+from holdfast.db import patterns
 from holdfast.db.base import UtcDateTime
 
 LOOKUPS = frozenset(
@@ -28,8 +28,6 @@ _RELATED_LOOKUPS = frozenset(("exact", "in", "gt", "gte", "lt", "lte", "isnull")
 _LARGEST = 2**63 - 1
 MOST_VALUES = 20000
 """More would not fit into one statement, nor into the address of a request."""
-_MOST_REPEATS = 3
-_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 
 
 def boolean(text: str) -> bool:
@@ -106,40 +104,10 @@ def value(kind: TypeEngine[Any], text: str) -> Any:
 def pattern(text: str) -> str:
     """A regular expression that may be tried on many rows; raises Invalid for one that is wrong or too slow."""
     try:
-        parsed = _parser.parse(text)
-    except re.error as error:
-        raise Invalid(str(error.args[0])) from None
-    except (OverflowError, RecursionError, ValueError) as error:
+        patterns.check(text)
+    except ValueError as error:
         raise Invalid(str(error)) from None
-    if _repeats(parsed, within=False) > _MOST_REPEATS:
-        raise Invalid(f"a regular expression may hold {_MOST_REPEATS} open repetitions, and none within another")
     return text
-
-
-def _repeats(parsed: Any, within: bool) -> int:
-    """How many open repetitions there are; more than may be as soon as one stands within another.
-
-    What the engine of Python needs for these grows with a power of the text's length, or worse.
-    """
-    count = 0
-    for what, argument in parsed:
-        if what in _REPEATS:
-            _least, most, inner = argument
-            is_open = most > 64
-            if within and (is_open or most > 1):
-                return _MOST_REPEATS + 1
-            count += int(is_open) + _repeats(inner, within or most > 1)
-        elif what is _constants.BRANCH:
-            if within:
-                return _MOST_REPEATS + 1
-            count += max((_repeats(one, within) for one in argument[1]), default=0)
-        elif what is _constants.SUBPATTERN:
-            count += _repeats(argument[3], within)
-        elif what in (_constants.ASSERT, _constants.ASSERT_NOT):
-            count += _repeats(argument[1], within)
-        elif what in (_constants.GROUPREF, _constants.GROUPREF_EXISTS):
-            return _MOST_REPEATS + 1
-    return count
 
 
 def _text(column: ColumnElement[Any]) -> ColumnElement[str]:

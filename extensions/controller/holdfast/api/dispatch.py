@@ -9,6 +9,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from holdfast.api import html, named_urls, options, pages, sublists, views
 from holdfast.api.call import FORMATS, Call, Reply
 from holdfast.api.errors import ApiError, Invalid, NotAllowed, NotFound, NotSignedIn
@@ -18,6 +20,11 @@ from holdfast.db.base import roll_back
 log = logging.getLogger("holdfast.api")
 SAFE = ("GET", "HEAD", "OPTIONS")
 OLD = '299 awx "This resource has been deprecated and will be removed in a future release."'
+_TOO_MUCH = (
+    *("Expression tree is too large", "too many SQL variables", "tables in a join", "pattern too complex"),
+    *("too many terms in", "parser stack overflow", "user-defined function raised", "string or blob too big"),
+)
+"""What SQLite says of a statement made of a query that is too long, or of a regular expression that is too slow."""
 _DEPRECATED = ("roles", "object_roles", "access_list")
 """Paths below objects that AWX calls deprecated, as it does all about roles."""
 
@@ -37,6 +44,10 @@ def answer(call: Call, root: str, parts: Sequence[str]) -> Reply:
         if call.method not in SAFE:
             roll_back(call.session)
         reply = _told(error)
+    except OperationalError as error:
+        if call.method not in SAFE or not any(one in str(error.orig) for one in _TOO_MUCH):
+            raise
+        reply = Reply(400, {"detail": f"This is more than the database can look for at once: {error.orig}."})
     if call.allow:
         reply.headers.setdefault("Allow", ", ".join(call.allow))
     if parts and (parts[0] == "roles" or (len(parts) == 3 and parts[2] in _DEPRECATED)):

@@ -24,6 +24,8 @@ from sqlalchemy import DateTime, Engine, Integer, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import JSON, TypeDecorator
 
+from holdfast.db import patterns
+
 log = logging.getLogger("holdfast.db")
 _WORDS = re.compile(r"\w+")
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
@@ -137,6 +139,7 @@ class Database:
 
     def _watch(self, conn: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool) -> None:
         """Note which tables are read for an answer, and which ones a transaction writes."""
+        patterns.begin()
         if statement.startswith(_WRITES):
             tables = _tables(statement, self._names)
             written = conn.info.setdefault("written", set())
@@ -291,12 +294,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
                    "cache_size=-8000", "temp_store=MEMORY"):  # fmt: skip
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-    connection.create_function("REGEXP", 2, _regexp, deterministic=True)
+    connection.create_function("REGEXP", 2, patterns.search, deterministic=True)
     connection.create_function("unicode_lower", 1, _lower, deterministic=True)
-
-
-def _regexp(pattern: str, value: Any) -> bool:
-    return value is not None and re.search(pattern, str(value)) is not None
 
 
 def _lower(value: Any) -> str | None:
