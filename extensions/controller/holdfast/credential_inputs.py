@@ -12,6 +12,7 @@ from holdfast.auth.secrets import ENCRYPTED, MARK, SecretBox
 from holdfast.db import models
 from holdfast.seeds import credential_types
 from holdfast.seeds.credential_types import CredentialType
+from holdfast.seeds.errors import Invalid
 
 ASK = "ASK"
 
@@ -41,6 +42,8 @@ def kept(secrets: SecretBox, kind: CredentialType, given: object, before: Mappin
     checked = credential_types.check_inputs(kind, given, stored=stored)
     found: dict[str, Any] = {}
     for name, value in checked.items():
+        if isinstance(value, str) and value.startswith(MARK):  # it would be taken for what is sealed
+            raise Invalid({"inputs": {name: [f"{MARK} is reserved; no input begins with it."]}})
         if name not in kind.secret_fields:
             found[name] = value
         elif value == ENCRYPTED or (stored is not None and value and stored.get(name) == value):

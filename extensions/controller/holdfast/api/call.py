@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,13 @@ DEEPEST = 100
 
 def _no_number(name: str) -> None:
     raise ValueError(f"Out of range float values are not JSON compliant: {name!r}")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):  # 1e999
+        _no_number(text)
+    return found
 
 
 def _check_depth(value: Any) -> None:
@@ -107,7 +115,7 @@ class Call:
         if not self.raw_body.strip():
             return {}
         try:
-            parsed = json.loads(self.raw_body.decode("utf-8"), parse_constant=_no_number)
+            parsed = json.loads(self.raw_body.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
         except UnicodeDecodeError as error:
             raise Invalid(f"JSON parse error - {error}") from None
         except (ValueError, RecursionError) as error:

@@ -28,6 +28,7 @@ FACTS = "ansible_facts"
 MOST_OPERANDS = 200
 """More of them would make a statement that no database takes."""
 DEEPEST = 50
+MOST_LISTS = 20
 _TOKEN = re.compile(r'\s*(?:"([^"]*)"|([()=])|([^\s()="]+))')
 _FACTS_LOOKUP = re.compile(rf"{FACTS}[^=]*__({'|'.join(sorted(LOOKUPS - {'exact', 'search'}))})=")
 _Token = tuple[str, str]
@@ -124,6 +125,9 @@ class _Reader:
         return filters.one_condition(self._call, self._resource, key, text)
 
     def _facts(self, path: Sequence[str], value: Any) -> ColumnElement[bool]:
+        lists = sum(name.endswith("[]") for name in path)
+        if len(path) > DEEPEST or lists > MOST_LISTS or any("\x00" in name for name in path):
+            raise self._wrong
         if self._call.controller.database.engine.dialect.name != "sqlite":
             return cast(Host.ansible_facts, JSONB).contains(_nested(path, value))
         return _within(Host.ansible_facts, path, value)

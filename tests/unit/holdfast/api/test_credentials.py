@@ -107,6 +107,13 @@ def test_inputs_that_are_refused(client: TestClient, kinds: dict[str, int], kind
     assert field in answer.json()
 
 
+def test_no_input_looks_as_if_it_were_sealed(client: TestClient, kinds: dict[str, int]) -> None:
+    for name in ("username", "password"):
+        body = {"name": "sealed", "credential_type": kinds["ssh"], "organization": 1}
+        answer = client.post(CREDENTIALS, json={**body, "inputs": {name: "$encrypted$HF1$nonsense"}})
+        assert (answer.status_code, list(answer.json()["inputs"])) == (400, [name])
+
+
 def test_a_vault_id_stays(client: TestClient, kinds: dict[str, int]) -> None:
     made = make(client, kinds["vault"], {"vault_password": "x", "vault_id": "one"})
     answer = client.patch(made["url"], json={"inputs": {"vault_password": "$encrypted$", "vault_id": "two"}})

@@ -38,3 +38,17 @@ def test_ids_that_no_database_holds_are_of_nothing(client: TestClient) -> None:
         answer = client.post(f"/api/v2/inventories/{inventory}/labels/", json={**body, "organization": number})
         assert answer.status_code == 400
         assert "object does not exist" in answer.json()["organization"][0]
+
+
+@pytest.mark.parametrize("key", ["a%00", "__".join(["a[]"] * 40), "__".join(["a"] * 60)])
+def test_a_path_into_facts_that_is_none(client: TestClient, key: str) -> None:
+    assert client.get(f"/api/v2/hosts/?host_filter=ansible_facts__{key}=1").status_code == 400
+
+
+def test_a_number_that_is_none(client: TestClient) -> None:
+    inventory = client.post("/api/v2/inventories/", json={"name": "numbers", "organization": 1}).json()["id"]
+    path, kind = f"/api/v2/inventories/{inventory}/variable_data/", {"content-type": "application/json"}
+    for text in (b'{"a": 1e999}', b'{"a": [-1e999]}', b'{"a": NaN}'):
+        answer = client.put(path, content=text, headers=kind)
+        assert (answer.status_code, "not JSON compliant" in answer.json()["detail"]) == (400, True)
+    assert client.put(path, content=b'{"a": 1.5e3}', headers=kind).json() == {"a": 1500.0}
