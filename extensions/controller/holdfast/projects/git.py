@@ -111,7 +111,16 @@ class Repository:
         if not (self._tree / ".git").is_dir():
             self._tree.mkdir(mode=0o755, exist_ok=True)
             self._must("init", "--quiet")
+        self._unlock()
         self._must("config", "--local", "remote.origin.url", self._source.plain)
+
+    def _unlock(self) -> None:
+        """Remove the locks of a git that was killed: whoever is here has the files alone, and git waits for none."""
+        for folder, folders, names in os.walk(self._tree / ".git"):
+            folders[:] = [name for name in folders if name != "objects"]
+            for name in names:
+                if name.endswith(".lock"):
+                    Path(folder, name).unlink(missing_ok=True)
 
     def _fetch(self, wanted: Wanted) -> str:
         """Fetch what is wanted; returns its commit."""
@@ -165,17 +174,18 @@ class Repository:
             return
         say("Update submodules")
         modules = self._modules(tree)
-        urls = {path: self._allowed(base, url) for path, url in modules.items()}
+        urls = {path: self._allowed(base, url) for path, url in modules}
         self._must("submodule", "--quiet", "sync", folder=tree)
         latest = ("--remote",) if wanted.track_submodules else ()
         self._must("submodule", "--quiet", "update", "--init", "--force", *latest, folder=tree)
         for path, url in urls.items():
             inner = tree / path
-            if inner.resolve().is_relative_to(tree.resolve()) and not inner.is_symlink():
+            below = inner.resolve() != tree.resolve() and inner.resolve().is_relative_to(tree.resolve())
+            if below and not inner.is_symlink():
                 self._submodules(inner, url, wanted, say)
 
-    def _modules(self, tree: Path) -> dict[str, str]:
-        """The path and the address of each submodule."""
+    def _modules(self, tree: Path) -> list[tuple[str, str]]:
+        """The path and the address of each submodule; several may name one path, and git takes any of them."""
         said = self._must("config", "--file", ".gitmodules", "--null", "--get-regexp", r"\.(path|url)$", folder=tree)
         found: dict[str, dict[str, str]] = {}
         for entry in said.split("\0"):
@@ -183,7 +193,7 @@ class Repository:
             name, _unused, kind = key.rpartition(".")
             if kind:
                 found.setdefault(name, {})[kind] = value
-        return {one["path"]: one["url"] for one in found.values() if one.keys() >= {"path", "url"}}
+        return [(one.get("path", ""), one["url"]) for one in found.values() if "url" in one]
 
     def _allowed(self, base: str, url: str) -> str:
         """The address of a submodule as a whole. Raises ProjectError for one that projects may not be fetched from."""

@@ -171,6 +171,36 @@ def test_submodules_come_from_where_projects_may_come_from(place: Place, url: st
         place.update()
 
 
+def test_every_address_of_a_submodule_is_judged(place: Place) -> None:
+    allowed = f"\tpath = x\n\turl = file://{place.folder}/part\n"
+    hostile = "\tpath = x\n\turl = file:///srv/secret\n"
+    place.origin.commit(__gitmodules=f'[submodule "a"]\n{hostile}[submodule "b"]\n{allowed}')
+    with pytest.raises(ProjectError, match="the submodule 'file:///srv/secret'"):
+        place.update()
+
+
+@pytest.mark.parametrize("path", [".", "x/..", ""])
+def test_a_submodule_is_not_its_own(place: Place, path: str) -> None:
+    Origin(place.folder / "part").commit(a__yml="one")
+    line = f"\tpath = {path}\n" if path else ""
+    place.origin.commit(__gitmodules=f'[submodule "a"]\n{line}\turl = file://{place.folder}/part\n')
+    head = place.origin.commit(a__yml="one")
+    assert place.update() == head
+
+
+def test_a_git_that_was_killed_holds_nothing_up(place: Place) -> None:
+    place.origin.commit(a__yml="one")
+    place.update()
+    for name in ("index.lock", "shallow.lock", "HEAD.lock", "config.lock"):
+        (place.tree / ".git" / name).touch()
+    head = place.origin.commit(a__yml="two")
+    assert place.update() == head
+    (place.tree / ".git/shallow.lock").touch()
+    place.origin.git("checkout", "--quiet", "-b", "feature")
+    feature = place.origin.commit(a__yml="feature")
+    assert place.repository().export(Wanted("feature"), place.folder / "there", ignore) == feature
+
+
 def test_hooks_of_the_tree_do_not_run(place: Place) -> None:
     place.origin.commit(a__yml="one")
     place.update()
