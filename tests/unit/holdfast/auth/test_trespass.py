@@ -39,3 +39,11 @@ def test_labels_of_others_are_not_deleted_by_taking_them_from_a_template_that_ha
     path = f"job_templates/{world.ids['jt_a']}/labels/"
     assert as_("boss").post(path, {"id": label, "disassociate": True}).status_code == 204
     assert as_("bob").get(f"labels/{label}/").status_code == 200
+
+
+def test_who_administers_a_team_makes_credentials_for_it_and_for_no_organization(world: World, as_) -> None:
+    world.give("team", world.ids["crew"], "admin_role", "ada")
+    body = {"name": "of the team", "credential_type": world.ids["machine"], "inputs": {}}
+    assert as_("ada").post("credentials/", {**body, "organization": world.ids["a"]}).status_code == 403
+    assert as_("ann").post("credentials/", {**body, "team": world.ids["crew"]}).status_code == 403
+    assert as_("ada").post("credentials/", {**body, "team": world.ids["crew"]}).status_code == 201

@@ -49,6 +49,8 @@ class Credentials(Policy):
         if is_superuser(call) or not data:
             return True
         owners = [name for name in ("user", "team", "organization") if data.get(f"{name}_id") or data.get(name)]
+        if data.get("owner_team_id"):  # the organization is only where the team is
+            owners.remove("organization")
         return bool(owners) and all(self._may_own(call, name, data) for name in owners)
 
     def _may_own(self, call: Call, owner: str, data: Mapping[str, Any]) -> bool:
