@@ -21,12 +21,12 @@ serve: ## Set up what is missing and serve the controller, with the demo's catal
 	@scripts/serve.sh
 
 test: setup ## Every test this machine can run, but the slow ones; says what was skipped and why
-	$(PYTEST) -m "not slow and not clients"
+	$(PYTEST) -m "not slow"
 
-test-full: setup ## Every test but those with AWX's clients, the slow ones too: packaging, other Pythons and ansible-core versions
-	$(PYTEST) -m "not clients"
+test-full: setup ## The slow ones too: AWX's clients, packaging, other Pythons and ansible-core versions
+	$(PYTEST)
 
-test-clients: setup ## The recordings of an AWX, and its real clients, against a served controller; about half an hour
+test-clients: setup ## The recordings of an AWX, and its real clients, against a served controller
 	$(PYTEST) tests/contract
 
 lint: lint-ruff lint-mypy lint-changelog lint-ansible lint-sanity ## Every check that reads the code without running it

@@ -19,10 +19,10 @@ HERE = Path(__file__).parent
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here takes a served controller and minutes: `make test-clients` runs it."""
+    """Everything here takes a served controller and minutes."""
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker("clients")
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

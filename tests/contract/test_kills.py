@@ -161,7 +161,6 @@ def everything(served: Served, path: str) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lives", range(SEEDS), indirect=True, ids=str)
 def test_nothing_is_lost_and_nothing_runs_twice(lives: tuple[Life, Served]) -> None:
     life, served = lives
