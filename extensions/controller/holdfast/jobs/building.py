@@ -60,10 +60,8 @@ def key_of(job_id: int) -> str:
     return f"job-{job_id}"
 
 
-def prepare(
-    controller: Controller, session: Session, job: Job, cancelled: Callable[[], bool] = lambda: False
-) -> Prepared:
-    """Everything that a job is run with. Raises HoldfastError for what is missing."""
+def prepare(controller: Controller, session: Session, job: Job) -> Prepared:
+    """Everything that a job is run with but files (see ``add_files``). Raises HoldfastError for what is missing."""
     key = key_of(job.id)
     inventory = session.get(Inventory, job.inventory_id) if job.inventory_id is not None else None
     script = _script(session, job, inventory)
@@ -97,8 +95,16 @@ def prepare(
     if job.execution_id:
         return _with_play(controller, job, prepared, "localhost" in hosts)
     prepared.spec = replace(spec, playbook=job.playbook or "", **_trust(session, job))
+    return prepared
+
+
+def add_files(controller: Controller, job: Job, prepared: Prepared, cancelled: Callable[[], bool]) -> Prepared:
+    """The files that a job is run with. Others may have to be waited for, so no session is open meanwhile."""
+    if job.execution_id:
+        return prepared
     _with_project(controller, job, prepared, cancelled)
-    return _with_facts(controller, session, job, prepared)
+    with controller.database.reading() as session:
+        return _with_facts(controller, session, job, prepared)
 
 
 def _with_project(controller: Controller, job: Job, prepared: Prepared, cancelled: Callable[[], bool]) -> None:

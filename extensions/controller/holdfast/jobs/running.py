@@ -38,7 +38,7 @@ from holdfast.db.models import (
 )
 from holdfast.jobs import building, fact_cache
 from holdfast.jobs.building import Prepared
-from holdfast.jobs.child import JobEnd, JobRun
+from holdfast.jobs.child import ENDS, JobEnd, JobRun
 from holdfast.jobs.dispatching import Dispatcher
 from holdfast.jobs.event_store import EventStore
 from holdfast.jobs.guard import Guard
@@ -71,11 +71,13 @@ class Runner:
         if not self.begin(job_id):
             return
         prepared: Prepared | None = None
+        preparation = _Preparation()
         try:
-            prepared = self._prepare(job_id)
+            with self.running(job_id, preparation):
+                prepared = self._prepare(job_id, preparation)
             end = self._run(job_id, prepared)
         except HoldfastError as error:
-            end = JobEnd(CANCELED) if self._is_cancelled(job_id) else JobEnd(ERROR, str(error))
+            end = JobEnd(*ENDS[preparation.ended_for]) if preparation.ended_for else JobEnd(ERROR, str(error))
         except Exception:  # a fault of ours must end the job, not leave it running for ever
             log.exception("job %s could not be run", job_id)
             end = JobEnd(ERROR, FAULT, traceback.format_exc())
@@ -107,12 +109,13 @@ class Runner:
                 template.current_job_id, template.status = job.id, RUNNING
         return True
 
-    def _prepare(self, job_id: int) -> Prepared:
+    def _prepare(self, job_id: int, preparation: _Preparation) -> Prepared:
         with self._controller.database.reading() as session:
             job = session.get(Job, job_id)
             if job is None:
                 raise HoldfastError("the job was deleted before it began")
-            return building.prepare(self._controller, session, job, lambda: self._is_cancelled(job_id))
+            prepared = building.prepare(self._controller, session, job)
+        return building.add_files(self._controller, job, prepared, preparation.is_over)
 
     def _is_cancelled(self, job_id: int) -> bool:
         with self._controller.database.reading() as session:
@@ -215,6 +218,25 @@ class Runner:
     def close(self) -> None:
         """Nothing runs any more: let the guard go."""
         self.guard.close()
+
+
+class _Preparation:
+    """The time before a job has a process, for whoever wants to end it. ``ended_for`` is a key of ``ENDS``, or ""."""
+
+    def __init__(self) -> None:
+        self.ended_for = ""
+
+    def cancel(self) -> None:
+        """End it: somebody cancelled the job."""
+        self.ended_for = self.ended_for or "cancel"
+
+    def shutdown(self) -> None:
+        """End it: the controller ends."""
+        self.ended_for = self.ended_for or "shutdown"
+
+    def is_over(self) -> bool:
+        """True once it is to end."""
+        return bool(self.ended_for)
 
 
 class _Running:
