@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 
 from holdfast import inventory_data
 from holdfast.api import host_filter, views
@@ -61,26 +61,35 @@ def _counts(call: Call, row: Inventory) -> Mapping[str, Any]:
 
 
 def count(call: Call, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-    """Hosts, groups and failures of these inventories."""
-    failed = func.coalesce(func.sum(case((Host.last_job_failed.is_(True), 1), else_=0)), 0)
-    query = select(Host.inventory_id, func.count(Host.id), failed).group_by(Host.inventory_id)
-    hosts = {one: (total, bad) for one, total, bad in call.session.execute(query.where(Host.inventory_id.in_(ids)))}
-    query = select(Group.inventory_id, func.count(Group.id)).group_by(Group.inventory_id)
-    groups = dict(call.session.execute(query.where(Group.inventory_id.in_(ids))).all())
-    query = select(InventorySource.inventory_id, func.count(InventorySource.id)).group_by(InventorySource.inventory_id)
-    sources = dict(call.session.execute(query.where(InventorySource.inventory_id.in_(ids))).all())
+    """Hosts, groups, sources and failures of these inventories."""
+    query = select(
+        Inventory.id,
+        _how_many(Host),
+        _how_many(Host, Host.last_job_failed.is_(True)),
+        _how_many(Group),
+        _how_many(InventorySource),
+    )
     return {
         one: {
-            "has_active_failures": hosts.get(one, (0, 0))[1] > 0,
-            "total_hosts": hosts.get(one, (0, 0))[0],
-            "hosts_with_active_failures": hosts.get(one, (0, 0))[1],
-            "total_groups": groups.get(one, 0),
-            "has_inventory_sources": one in sources,
-            "total_inventory_sources": sources.get(one, 0),
+            "has_active_failures": failed > 0,
+            "total_hosts": hosts,
+            "hosts_with_active_failures": failed,
+            "total_groups": groups,
+            "has_inventory_sources": sources > 0,
+            "total_inventory_sources": sources,
             "inventory_sources_with_failures": 0,
         }
-        for one in ids
+        for one, hosts, failed, groups, sources in call.session.execute(query.where(Inventory.id.in_(ids)))
     }
+
+
+def _how_many(model: type[Host | Group | InventorySource], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    return (
+        select(func.count(model.id))
+        .where(model.inventory_id == Inventory.id, *conditions)
+        .correlate(Inventory)
+        .scalar_subquery()
+    )
 
 
 def _counted(name: str) -> Field:
