@@ -218,7 +218,7 @@ class Runs:
         self._showing.nodes(session, run, changes)
         if run.cancels:
             job_ids, run.cancels = run.cancels, []
-            after_commit(session, lambda: self._cancel_jobs(job_ids))
+            after_commit(session, lambda: self._cancel_jobs(run_id, job_ids))
         if before != (run.row.state, run.record.run.get("waiting_for")):
             self._showing.state(session, run)
         if run.record.ended:
@@ -288,15 +288,23 @@ class Runs:
         row.why = row.why or decision.reason
         run.cancels.append(row.job_id)
 
-    def _cancel_jobs(self, job_ids: Sequence[int]) -> None:
-        """End what carries out executions: jobs, and workflows within this one."""
-        with self._controller.database.writing() as session:
-            for job_id in job_ids:
-                job = session.get(UnifiedJob, job_id)
-                if isinstance(job, WorkflowJob):
-                    self._controller.services["workflows"].cancel(session, job, "the workflow around it")
-                elif job is not None:
-                    self._controller.services["jobs"].cancel_in(session, job)
+    def _cancel_jobs(self, run_id: str, job_ids: Sequence[int]) -> None:
+        """End what carries out executions: jobs, and workflows within this one. What goes wrong is tried again."""
+        try:
+            with self._controller.database.writing() as session:
+                for job_id in job_ids:
+                    self._cancel_job(session, job_id)
+        except Exception:  # whatever it is, nobody else ends them
+            log.exception("run %s: its jobs could not be ended; trying again", run_id)
+            self.store.drop(run_id)
+            self.alarms.set(run_id, self.clock() + RETRY)
+
+    def _cancel_job(self, session: Session, job_id: int) -> None:
+        job = session.get(UnifiedJob, job_id)
+        if isinstance(job, WorkflowJob):
+            self._controller.services["workflows"].cancel(session, job, "the workflow around it")
+        elif job is not None:
+            self._controller.services["jobs"].cancel_in(session, job)
 
     # --- locks and time -----------------------------------------------------------------------------------------
 

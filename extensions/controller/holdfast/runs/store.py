@@ -120,6 +120,10 @@ class RunStore:
             kept = _Kept(run.row.version, run.conductor, run.mask, run.ending)
             in_turn(session, lambda: self._keep(run.row.id, kept))
 
+    def drop(self, run_id: str) -> None:
+        """Make the conductor of a run anew when it is needed next: it takes for done what was not."""
+        self._kept.pop(run_id, None)
+
     def _keep(self, run_id: str, kept: _Kept) -> None:
         self._kept[run_id] = kept
         if len(self._kept) > MOST:

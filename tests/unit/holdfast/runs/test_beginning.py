@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What cannot begin, or was interrupted while it began, holds nobody up."""
+"""What cannot begin, was interrupted while it began, or cannot be ended at once holds nobody up."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from holdfast.db import models as m
 from holdfast.engine.dbos_engine import DbosEngine
 from holdfast.runs import preparing
 from holdfast.runs.workflows import TASK
+from sqlalchemy.exc import OperationalError
 
 from tests.unit.holdfast.jobs.jobs import wait_for
 
 from .drawn import Drawing
 from .rehearsals import Rehearsed, rehearsals
-from .theater import Theater
+from .theater import Result, Theater
 
 
 def bundle_job(theater: Theater) -> int:
@@ -42,6 +43,28 @@ def test_a_run_that_cannot_begin_lets_its_locks_go(theater: Theater, monkeypatch
     assert theater.job(first).status == "failed"
     begin(theater, second, locked)
     assert (theater.job(second).status, theater.job(second).job_explanation) == ("running", "")
+
+
+def test_a_cancel_that_could_not_be_written_is_tried_again(
+    theater: Theater, drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theater.script = lambda *_any: Result(takes=10_000.0)
+    job = theater.launch(drawing.workflow("w", {"a": drawing.job_template("a")}))
+    theater.step()
+    cancel, failures = theater.jobs.cancel_in, ["disk full", "disk full"]
+
+    def failing(session: Any, row: Any) -> None:
+        if failures:
+            raise OperationalError("UPDATE", {}, Exception(failures.pop()))
+        cancel(session, row)
+
+    monkeypatch.setattr(theater.jobs, "cancel_in", failing)
+    with theater.controller.database.writing() as session:
+        theater.workflows.cancel(session, session.get_one(m.WorkflowJob, job), "ann")
+    begin_at = theater.now
+    theater.play()
+    assert theater.job(job).status == "canceled"
+    assert theater.now < begin_at + 1000
 
 
 def test_a_bundle_that_cannot_be_prepared_has_failed(
