@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from cryptography.fernet import Fernet, InvalidToken
 ENCRYPTED = "$encrypted$"
 MARK = "$encrypted$HF1$"
 """What a kept secret begins with."""
+_JSON = f"{MARK}json:"
+"""What one begins with that is no text; what is encrypted never holds a colon."""
 
 
 class SecretBox:
@@ -35,12 +38,18 @@ class SecretBox:
         """A secret as the database may hold it."""
         return MARK + self._fernet.encrypt(text.encode()).decode()
 
+    def seal_value(self, value: Any) -> str:
+        """The same of any value; ``open_all`` gives it back as what it was."""
+        if isinstance(value, str):
+            return self.seal(value)
+        return _JSON + self.seal(json.dumps(value)).removeprefix(MARK)
+
     def open(self, kept: str) -> str:
         """The secret again; text that was never sealed comes back as it is. Raises HoldfastError for a wrong key."""
         if not kept.startswith(MARK):
             return kept
         try:
-            return self._fernet.decrypt(kept[len(MARK) :].encode()).decode()
+            return self._fernet.decrypt(kept.removeprefix(_JSON).removeprefix(MARK).encode()).decode()
         except InvalidToken:
             raise HoldfastError(
                 "a secret in the database was encrypted with another key; start with the HOLDFAST_SECRET_KEY (or the "
@@ -48,8 +57,12 @@ class SecretBox:
             ) from None
 
     def open_all(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """A mapping with every sealed text opened."""
-        return {name: self.open(one) if isinstance(one, str) else one for name, one in values.items()}
+        """A mapping with everything sealed in it opened."""
+        return {name: self._opened(one) if isinstance(one, str) else one for name, one in values.items()}
+
+    def _opened(self, kept: str) -> Any:
+        text = self.open(kept)
+        return json.loads(text) if kept.startswith(_JSON) else text
 
 
 def key_of(given: str, folder: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from sqlalchemy.orm import Session
 
@@ -77,7 +78,7 @@ def prepare(controller: Controller, session: Session, job: Job) -> Prepared:
         project=controller.settings.projects,
         inventory=script,
         extra_vars={**variables, **about(session, job)},
-        secrets=tuple(str(one) for one in answers.values() if one not in ("", None)),
+        secrets=tuple(sorted(secret_texts(answers))),
         limit=job.limit,
         job_tags=job.job_tags,
         skip_tags=job.skip_tags,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -80,7 +79,7 @@ def check(template: Any, answers: Mapping[str, Any], require: bool = True) -> li
 
 def seal_values(values: Mapping[str, Any], secrets: SecretBox) -> dict[str, str]:
     """Secret answers as the database may hold them; ``secrets.open_all`` gives them back."""
-    return {name: secrets.seal(one if isinstance(one, str) else json.dumps(one)) for name, one in values.items()}
+    return {name: secrets.seal_value(one) for name, one in values.items()}
 
 
 def open_values(kept: Mapping[str, str], secrets: SecretBox) -> dict[str, Any]:

@@ -162,13 +162,15 @@ def test_artifacts_reach_those_after_them(theater: Theater, drawing: Drawing) ->
 
 
 def test_artifacts_that_nobody_shall_see(theater: Theater, drawing: Drawing) -> None:
-    scripted(theater, a=Result(artifacts={"x": "quiet", "_ansible_no_log": True}))
+    values = {"x": "quiet", "y": {"deep": ["quiet", 7]}, "z": 7, "no": False, "none": None}
+    scripted(theater, a=Result(artifacts={**values, "_ansible_no_log": True}))
     a, b = drawing.job_template("a"), drawing.job_template("b")
     job_id = theater.launch(drawing.workflow("w", {"a": a, "b": b}, [("a", "success", "b")]))
     theater.play()
     job = theater.nodes(job_id)["b"].job
-    assert json.loads(job.extra_vars) == {"x": "$encrypted$"}
-    assert variables(theater, job_id, "b") == {"x": "quiet"}
+    assert json.loads(job.extra_vars) == dict.fromkeys(values, "$encrypted$")
+    assert variables(theater, job_id, "b") == values
+    assert "quiet" not in repr(job.secret_answers)
     assert "quiet" not in repr(job.prompts)
 
 
