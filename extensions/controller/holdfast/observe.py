@@ -12,6 +12,9 @@ from sqlalchemy import func, select, text
 from holdfast.context import Controller
 from holdfast.db.models import UnifiedJob
 
+METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"))
+"""The methods that are counted one by one; clients may think of others without end."""
+
 
 class Observer:
     """Counts requests, and answers ``/healthz``, ``/readyz`` and ``/metrics``."""
@@ -30,6 +33,7 @@ class Observer:
 
     def request(self, method: str, path: str, status: int, seconds: float) -> None:
         """A request has been answered."""
+        method = method if method in METHODS else "other"
         self._requests.labels(method, _resource(path, self._controller), str(status)).inc()
         self._seconds.labels(method).observe(seconds)
 

@@ -26,10 +26,11 @@ import orjson
 from holdfast.api import dispatch, html
 from holdfast.api.cache import Answers
 from holdfast.api.call import Call, Reply
-from holdfast.api.errors import ApiError
+from holdfast.api.errors import ApiError, NotSignedIn
 from holdfast.auth import csrf, signin
 from holdfast.context import Controller
 from holdfast.db.base import reads
+from holdfast.db.models import User
 
 log = logging.getLogger("holdfast.http")
 Scope = MutableMapping[str, Any]
@@ -47,6 +48,8 @@ WRONG_TYPE = (
     "You did not use correct Content-Type in your HTTP request. If you are using our REST API, the Content-Type must "
     "be application/json"
 )
+LONGEST_KEY = 4096
+"""Whoever sends more than this to tell one answer from others has it made anew each time: the keys need memory too."""
 _CREDENTIALS = (b"authorization", b"cookie")
 
 
@@ -164,7 +167,10 @@ class Api:
                 return GONE
             call.session = session
             if call.user is not None:
-                call.user = session.merge(call.user, load=False)
+                # Meanwhile somebody may have taken rights away.
+                call.user = session.get(User, call.user.id)
+                if call.user is None or not call.user.is_active:
+                    return dispatch.refused(call, root, parts, NotSignedIn())
             return dispatch.answer(call, root, parts)
 
 
@@ -204,6 +210,8 @@ def _key(scope: Scope) -> Any:
     if scope["method"] != "GET":
         return None
     found = {name: value for name, value in scope["headers"] if name in _CREDENTIALS or name == b"accept"}
+    if len(scope["query_string"]) + len(scope["path"]) + sum(map(len, found.values())) > LONGEST_KEY:
+        return None
     return (
         scope.get("raw_path") or scope["path"],
         scope["query_string"],

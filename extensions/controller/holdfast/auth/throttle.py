@@ -28,6 +28,7 @@ LONGEST_WAIT = 300.0
 FORGOTTEN = 900.0
 """Seconds without failures after which there never were any."""
 MOST = 20000
+LONGEST_NAME = 150
 CROWD = 6
 """Passwords that are looked at or wait for it at the same time; more are sent away, so that others are answered."""
 
@@ -74,9 +75,10 @@ class Throttle:
     def check(self, name: str, address: str) -> None:
         """Raise Throttled while this name must wait at this address."""
         now = time.monotonic()
+        pair = _pair(name, address)
         with self._guard:
-            wait = self._wait((name.lower(), address), now)
-            if (name.lower(), address) not in self._good:
+            wait = self._wait(pair, now)
+            if pair not in self._good:
                 wait = max(wait, self._wait(("", address), now))
         if wait > 0:
             raise Throttled(wait)
@@ -85,12 +87,12 @@ class Throttle:
         """A password was wrong."""
         now = time.monotonic()
         with self._guard:
-            self._count((name.lower(), address), FREE, now)
+            self._count(_pair(name, address), FREE, now)
             self._count(("", address), FREE_NAMES, now)
 
     def succeeded(self, name: str, address: str) -> None:
         """A password was right."""
-        pair = (name.lower(), address)
+        pair = _pair(name, address)
         with self._guard:
             self._counts.pop(pair, None)
             self._good[pair] = time.monotonic()
@@ -114,3 +116,8 @@ class Throttle:
             count.until = now + min(LONGEST_WAIT, 2.0 ** min(over, 20))
         while len(self._counts) > MOST:
             self._counts.popitem(last=False)
+
+
+def _pair(name: str, address: str) -> tuple[str, str]:
+    """What is counted; of a name no more than any user's has, for it is remembered."""
+    return name[:LONGEST_NAME].lower(), address

@@ -52,3 +52,19 @@ def test_a_number_that_is_none(client: TestClient) -> None:
         answer = client.put(path, content=text, headers=kind)
         assert (answer.status_code, "not JSON compliant" in answer.json()["detail"]) == (400, True)
     assert client.put(path, content=b'{"a": 1.5e3}', headers=kind).json() == {"a": 1500.0}
+
+
+def test_an_answer_that_is_told_apart_by_very_much_is_not_kept(client: TestClient) -> None:
+    api = next(route.app for route in client.app.routes if getattr(route, "path", "") == "/api")
+    for size, kept in ((100, 1), (5000, 0)):
+        before = len(api._answers._kept)
+        assert client.get(f"/api/v2/ping/?x={'y' * size}").status_code == 200
+        assert len(api._answers._kept) - before == kept
+
+
+def test_methods_that_somebody_makes_up_are_counted_together(client: TestClient) -> None:
+    for number in range(3):
+        client.request(f"MADEUP{number}", ORGANIZATIONS)
+    shown = client.get("/metrics").text
+    assert 'method="other"' in shown
+    assert "MADEUP" not in shown

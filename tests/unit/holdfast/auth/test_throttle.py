@@ -106,3 +106,12 @@ def test_memory_has_bounds(clock, monkeypatch):
         guard.succeeded(f"good{number}", f"10.0.1.{number}")
     assert len(guard._counts) <= 11
     assert len(guard._good) <= 10
+
+
+def test_of_long_names_little_is_remembered(clock):
+    guard = Throttle()
+    for number in range(FREE):
+        guard.failed("x" * 1_000_000 + str(number), "10.0.0.1")
+    assert max(len(name) for name, _address in guard._counts) <= 150
+    with pytest.raises(Throttled):
+        guard.check("X" * 1_000_000, "10.0.0.1")

@@ -5,6 +5,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+from holdfast.auth import tokens
 from holdfast.db import models as m
 
 from .world import World
@@ -47,3 +53,32 @@ def test_who_administers_a_team_makes_credentials_for_it_and_for_no_organization
     assert as_("ada").post("credentials/", {**body, "organization": world.ids["a"]}).status_code == 403
     assert as_("ann").post("credentials/", {**body, "team": world.ids["crew"]}).status_code == 403
     assert as_("ada").post("credentials/", {**body, "team": world.ids["crew"]}).status_code == 201
+
+
+@pytest.mark.parametrize(("change", "status"), [("is_superuser", 403), ("is_active", 401), ("", 401)])
+def test_rights_that_are_taken_while_a_request_waits_for_its_turn_are_gone(
+    world: World, app: TestClient, change: str, status: int
+) -> None:
+    database, secret, name = world.controller.database, tokens.generate(), f"waiting-{change}"
+    with database.writing() as session:
+        user = m.User(username=name, is_superuser=True)
+        session.add(user)
+        session.flush()
+        session.add(m.Token(token_hash=tokens.digest(secret), user_id=user.id, expires=tokens.expiry(1000)))
+    answers: list[int] = []
+
+    def ask() -> None:
+        headers = {"Authorization": f"Bearer {secret}"}
+        answers.append(app.post("/api/v2/organizations/", json={"name": name}, headers=headers).status_code)
+
+    asking = threading.Thread(target=ask)
+    with database.writing() as session:
+        asking.start()
+        time.sleep(1)  # it has signed in by then, and waits
+        row = session.get_one(m.User, user.id)
+        if change:
+            setattr(row, change, False)
+        else:
+            session.delete(row)
+    asking.join(20)
+    assert answers == [status]
