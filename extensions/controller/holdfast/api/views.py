@@ -32,7 +32,8 @@ def list_rows(call: Call, resource: Resource, query: Select[Any] | None = None) 
     query = base_query(call, resource) if query is None else query
     query = filters.apply(call, resource, query)
     page = pages.page(call, query, resource)
-    alike = call.controller.registry.of_model(resource.model) is not resource  # another resource for the same rows
+    # Another resource for the same rows shows them as its own where it has addresses for them, unlike ``me``.
+    alike = call.controller.registry.of_model(resource.model) is not resource and bool(resource.detail_methods)
     return Reply(body=page.body(render_as(call, resource, page.rows, False) if alike else render(call, page.rows)))
 
 

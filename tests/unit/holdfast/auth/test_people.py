@@ -486,3 +486,10 @@ def test_a_kept_answer_does_not_outlive_what_goes_with_something_else(as_, world
         assert as_("root").count("hosts/?name=short-lived") == 1
     assert as_("root").delete(f"organizations/{made}/").status_code == 204
     assert as_("root").count("hosts/?name=short-lived") == 0
+
+
+def test_me_is_oneself_among_the_users(world, as_):
+    shown = as_("ann").get("me/").json()["results"][0]
+    assert shown["url"] == f"/api/v2/users/{world.ids['ann']}/"
+    assert all(link.startswith(shown["url"]) for link in shown["related"].values())
+    assert as_("ann").get(shown["related"]["teams"].removeprefix("/api/v2/")).status_code == 200
