@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import logging
 import logging.config
+import os
 import socket
 import sys
 from pathlib import Path
@@ -21,6 +23,7 @@ from pydantic import ValidationError
 from holdfast import memory
 from holdfast.app import create_app
 from holdfast.build import build
+from holdfast.engine.database import DatabaseLock
 from holdfast.settings import Settings
 
 KEEP_ALIVE = 75
@@ -39,8 +42,10 @@ def serve(
         if path is not None and not path.is_file():
             raise HoldfastError(f"there is no file {path}")
     set_up_logging(settings)
-    listener = listen(settings.host, settings.port)
-    try:
+    with contextlib.ExitStack() as held:
+        listener = listen(settings.host, settings.port)
+        held.callback(listener.close)
+        held.callback(alone(settings.folder).release)
         scheme = "https" if tls_cert is not None else "http"
         address = f"{scheme}://{_shown(settings.host)}:{listener.getsockname()[1]}/"
         if not settings.base_url:
@@ -61,8 +66,17 @@ def serve(
             backlog=2048,
         )
         uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        listener.close()
+
+
+def alone(folder: Path) -> DatabaseLock:
+    """A lock that is held while a controller works in its folder.
+
+    A second one must find out before it does anything: it would end the jobs of the first as leftovers of its own past.
+    """
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    lock = DatabaseLock(folder / "controller.db")
+    lock.acquire()
+    return lock
 
 
 def read_settings(host: str | None, port: int | None) -> Settings:

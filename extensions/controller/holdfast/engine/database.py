@@ -78,7 +78,7 @@ class DatabaseLock:
             if not try_flock(descriptor, str(path)):
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                 raise EngineInUse(
-                    f"{self._database} is in use by process {holder}: one process works on this queue. "
+                    f"{self._database} is in use by process {holder}: one process works with it. "
                     "Stop that one, or give this one a HOLDFAST_HOME of its own"
                 )
         except BaseException:
