@@ -36,11 +36,11 @@ class Watch:
         state = frozenset(_files(self._sync.folders))
         if state == self._seen:
             return
-        self._seen = state
         try:
             self._sync.sync()
         except HoldfastError as error:
             log.error("the catalog was not synced: %s", error)
+        self._seen = state  # not after a fault of another kind: the next look tries again
 
     def start(self) -> None:
         """Begin to look."""
