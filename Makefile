@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # One worker for each processor, four at most: many tests start programs of their own. WORKERS=0 runs them one by one.
 WORKERS ?= auto
-PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope
+PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-full test-clients bench format clean
 .PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity
