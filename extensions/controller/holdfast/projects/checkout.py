@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 
 from holdfast.context import Controller
 from holdfast.projects import access, galaxy, git, places, urls
 from holdfast.projects.errors import ProjectError
 from holdfast.projects.process import Programs, environment
 from holdfast.projects.update import Plan
+from holdfast.projects.workplace import workplace
 
 _PATIENCE = 600.0
 
@@ -55,23 +53,28 @@ def export(
     """Check out another branch of a git project than its own. Raises ProjectError."""
     if plan.scm_type != "git":
         raise ProjectError("only projects from git have branches")
-    private = Path(tempfile.mkdtemp(prefix="export-", dir=home.private_folder(controller.settings.folder / "updates")))
-    root = controller.settings.projects
     try:
-        source = urls.source(plan.scm_type, plan.url, plan.file_roots)
-        programs = Programs(lambda _line: None, cancelled, time.monotonic() + (plan.timeout or _PATIENCE))
-        more = access.for_git(source, plan.credential, private, controller.settings.folder / "known_hosts")
-        env = {**environment(private, {}), **more}
-        wanted = git.Wanted(branch, plan.wanted.refspec, track_submodules=plan.wanted.track_submodules)
-        with places.locked(root, plan.folder, alone=True, cancelled=cancelled):
-            tree = places.path_of(root, plan.folder)
-            repository = git.Repository(tree, source, programs, env, plan.file_roots)
-            revision = repository.export(wanted, destination, lambda _step: None)
-            return _with_required(root, plan.folder, destination, revision)
+        with workplace(controller, "export") as private:
+            return _exported(controller, plan, branch, destination, cancelled, private)
     except ValueError as error:
         raise ProjectError(str(error)) from None
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
+
+
+def _exported(
+    controller: Controller, plan: Plan, branch: str, destination: Path, cancelled: Callable[[], bool], private: Path
+) -> Checkout:
+    root = controller.settings.projects
+    source = urls.source(plan.scm_type, plan.url, plan.file_roots)
+    until = time.monotonic() + (plan.timeout or _PATIENCE)
+    programs = Programs(lambda _line: None, cancelled, until, private=private)
+    more = access.for_git(source, plan.credential, private, controller.settings.folder / "known_hosts")
+    env = {**environment(private, {}), **more}
+    wanted = git.Wanted(branch, plan.wanted.refspec, track_submodules=plan.wanted.track_submodules)
+    with places.locked(root, plan.folder, alone=True, cancelled=cancelled):
+        tree = places.path_of(root, plan.folder)
+        repository = git.Repository(tree, source, programs, env, plan.file_roots)
+        revision = repository.export(wanted, destination, lambda _step: None)
+        return _with_required(root, plan.folder, destination, revision)
 
 
 def _copy(tree: Path, destination: Path) -> None:

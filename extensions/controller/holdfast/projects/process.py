@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
 
 from holdfast.projects.errors import Cancelled, ProjectError
 
@@ -35,7 +38,7 @@ class Programs:
     """What one update runs, one program after the other.
 
     ``log`` gets every line of what they say, ``hide`` takes what is secret out of it. ``until`` is when all must
-    have ended (of the monotonic clock), None for never.
+    have ended (of the monotonic clock), None for never. ``private`` is a folder whose name marks what runs.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class Programs:
         cancelled: Callable[[], bool],
         until: float | None = None,
         hide: Callable[[str], str] = str,
+        private: Path | None = None,
     ) -> None:
         self._log = log
         self._cancelled = cancelled
         self._until = until
         self._hide = hide
+        self._private = private
 
     def check(self) -> None:
         """Raise Cancelled, or ProjectError when the time is over."""
@@ -63,9 +68,9 @@ class Programs:
         """Run a program to its end; returns its status and what it said. Raises Cancelled."""
         self.check()
         process = subprocess.Popen(
-            list(command),
+            [self._named(command[0], env), *command[1:]],
             cwd=folder,
-            env=dict(env),
+            env={**env, **self._marks()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,6 +93,22 @@ class Programs:
             raise
         finally:
             reader.join(_GRACE)
+
+    def _named(self, program: str, env: Mapping[str, str]) -> str:
+        """A program by a name in the private folder: so its process is known (see the hands' ``processes``)."""
+        found = shutil.which(program, path=env.get("PATH")) if self._private is not None else None
+        if self._private is None or found is None:
+            return program
+        link = self._private / "bin" / os.path.basename(program)
+        link.parent.mkdir(mode=0o700, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(os.path.abspath(found))
+        return str(link)
+
+    def _marks(self) -> dict[str, str]:
+        if self._private is None:
+            return {}
+        return dict.fromkeys((processes.RUN, processes.EXECUTION), self._private.name)
 
     def _follow(self, lines: queue.SimpleQueue[str | None], said: list[str], quiet: bool) -> None:
         while True:

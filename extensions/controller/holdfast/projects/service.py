@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import shutil
 import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -22,7 +20,7 @@ from holdfast.api.call import Call
 from holdfast.context import Controller
 from holdfast.db.base import now
 from holdfast.db.models import Project, ProjectUpdate
-from holdfast.projects import checkout, places
+from holdfast.projects import checkout, places, workplace
 from holdfast.projects.checkout import Checkout
 from holdfast.projects.errors import ProjectError
 from holdfast.projects.log import EventLog
@@ -183,9 +181,7 @@ class Projects:
 
     def clean(self) -> None:
         """Before the engine starts: delete what updates of an earlier process left, credentials among it."""
-        folder = home.private_folder(self._controller.settings.folder / "updates")
-        for left in folder.iterdir():
-            shutil.rmtree(left, ignore_errors=True)
+        workplace.clean(self._controller)
 
 
 def _tags(project: Project) -> str:

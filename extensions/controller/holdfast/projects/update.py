@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from typing import Any, Protocol
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from sqlalchemy.orm import Session
 
 from holdfast import setting_values
@@ -27,6 +25,7 @@ from holdfast.projects.access import Credential
 from holdfast.projects.errors import Cancelled, ProjectError
 from holdfast.projects.galaxy import Galaxy, Server
 from holdfast.projects.process import Programs, environment
+from holdfast.projects.workplace import workplace
 
 SUCCESSFUL, FAILED, CANCELED = "successful", "failed", "canceled"
 
@@ -78,21 +77,19 @@ class UpdateEnd:
 
 def run_update(controller: Controller, update_id: int, log: Log, cancelled: Callable[[], bool]) -> UpdateEnd:
     """Carry out an update to its end; whatever goes wrong is in what is returned."""
-    private = Path(tempfile.mkdtemp(prefix="update-", dir=home.private_folder(controller.settings.folder / "updates")))
     mask = Mask()
     try:
-        with controller.database.reading() as session:
-            plan = plan_of(controller, session, update_id)
-        mask = Mask(plan.secrets())
-        until = time.monotonic() + plan.timeout if plan.timeout > 0 else None
-        programs = Programs(log, cancelled, until, mask.text)
-        return _Update(controller, plan, programs, private, log).run()
+        with workplace(controller, "update") as private:
+            with controller.database.reading() as session:
+                plan = plan_of(controller, session, update_id)
+            mask = Mask(plan.secrets())
+            until = time.monotonic() + plan.timeout if plan.timeout > 0 else None
+            programs = Programs(log, cancelled, until, mask.text, private)
+            return _Update(controller, plan, programs, private, log).run()
     except Cancelled:
         return UpdateEnd(CANCELED)
     except (HoldfastError, OSError) as error:
         return UpdateEnd(FAILED, mask.text(str(error)))
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
 
 
 class _Update:
