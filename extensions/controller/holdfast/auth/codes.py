@@ -48,7 +48,7 @@ class Codes:
     """Gives codes, and takes each once. Which were taken is forgotten when they would be too old anyway."""
 
     def __init__(self, box: SecretBox) -> None:
-        self._box = box
+        self._box = SecretBox(box.signing_key.hex())  # with a key of its own, so that nothing else sealed is a code
         self._taken: dict[str, float] = {}
         self._guard = threading.Lock()
 

@@ -165,20 +165,20 @@ class Database:
         them. See ``after_commit`` and ``in_turn`` for calls to make once the changes are there for everybody.
         """
         sqlite = self.engine.dialect.name == "sqlite"
-        with self._write if sqlite else contextlib.nullcontext():
-            with Session(self.engine, expire_on_commit=False) as session:
-                session.connection(execution_options={"immediate": True})
-                calls: list[Callable[[], object]] = []
-                turn: list[Callable[[], object]] = []
-                session.info.update(after_commit=calls, in_turn=turn)
-                yield session
-                session.flush()
-                written = session.connection().info.pop("written", set())
-                session.commit()
-                for call in turn:
-                    call()
-            if not unseen:
+        guard = self._write if sqlite else contextlib.nullcontext()
+        with guard, Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"immediate": True})
+            calls: list[Callable[[], object]] = []
+            turn: list[Callable[[], object]] = []
+            session.info.update(after_commit=calls, in_turn=turn)
+            yield session
+            session.flush()
+            written = session.connection().info.pop("written", set())
+            session.commit()
+            if not unseen:  # before anything else, which may fail: what is committed is seen
                 self.generations.bump(written)
+            for call in turn:
+                call()
         for call in calls:
             _make(call)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -276,3 +277,10 @@ def test_what_is_wrong_with_a_new_program(as_, world, body, errors):
     answer = as_("root").post("applications/", whole)
     assert answer.status_code == 400
     assert answer.json() == errors if errors else "redirect_uris" in answer.json()
+
+
+def test_nothing_else_that_was_sealed_is_a_code():
+    box = SecretBox("a key for tests only")
+    content = {"user_id": 1, "client_id": "x", "redirect_uri": "y", "scope": "write", "until": 9e12, "once": "z"}
+    sealed = base64.urlsafe_b64encode(box.seal(json.dumps(content)).encode()).decode()
+    assert Codes(box).take(sealed) is None

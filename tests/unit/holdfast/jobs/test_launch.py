@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -253,6 +254,13 @@ class TestIdempotency:
         assert "Idempotency-Key" in other.json()["detail"]
         elsewhere = self._send(world, world.template(), "key-2")
         assert elsewhere.status_code == 422
+
+    def test_nothing_that_is_kept_of_a_request_tells_a_password_by_trying(self, world: World) -> None:
+        template = world.template(ask_limit_on_launch=True)
+        job = self._send(world, template, "key-4", limit="one").json()["id"]
+        body = json.dumps({"limit": "one"}, sort_keys=True)
+        tried = hashlib.sha256(f"job_templates/{template}/launch\n{body}".encode()).hexdigest()
+        assert world.row(job).idempotency["request"] != tried
 
     def test_a_refused_launch_does_not_use_up_its_key(self, world: World) -> None:
         template = world.template(ask_inventory_on_launch=True, inventory=None)
