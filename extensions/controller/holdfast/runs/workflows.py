@@ -17,13 +17,14 @@ from typing import Any
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import resume as core_resume
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launch import Launch
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holdfast.api.call import Call
 from holdfast.context import Controller
 from holdfast.db.base import after_commit, now
 from holdfast.db.models import (
+    Host,
     JobTemplate,
     Run,
     User,
@@ -46,6 +47,8 @@ RECURSION = (
 )
 WAITING = "waiting for workflowjob-{id} to finish"
 NOT_ENDED = "Only a workflow job that has begun and ended can be resumed from its failed nodes."
+ORPHANED = "Cannot relaunch slice workflow job orphaned from job template."
+RESLICED = "Cannot relaunch sliced workflow job after slice count has changed."
 SUCCEEDED = "This workflow job was successful; there is no failed node to resume it from."
 
 
@@ -211,8 +214,13 @@ class Workflows:
     # --- again --------------------------------------------------------------------------------------------------
 
     def relaunch(self, call: Call, old: WorkflowJob) -> WorkflowJob:
-        """Do a workflow job again from its beginning: as its workflow is now, or as it was if that is gone."""
+        """Do a workflow job again from its beginning: as its workflow is now, or as it was if that is gone.
+
+        Raises HoldfastError for slices that would be others now.
+        """
         session, template = call.session, old.unified_job_template
+        if old.is_sliced_job:
+            _check_slices(session, old)
         if isinstance(template, WorkflowJobTemplate):
             accepted = launching.restored(session, self._controller.secrets, old)
             secret = list(old.secret_answers or ())
@@ -280,3 +288,13 @@ def _ancestors(session: Session, job: WorkflowJob) -> list[WorkflowJob]:
     while (row := found[-1].unified_job_node) is not None:
         found.append(session.get_one(WorkflowJob, row.workflow_job_id))
     return found
+
+
+def _check_slices(session: Session, old: WorkflowJob) -> None:
+    """Raise HoldfastError where a job template cuts its jobs into other parts than it did."""
+    template = old.unified_job_template
+    if not isinstance(template, JobTemplate):
+        raise HoldfastError(ORPHANED)
+    hosts = session.scalar(select(func.count(Host.id)).where(Host.inventory_id == old.inventory_id)) or 0
+    if min(hosts, template.job_slice_count or 1) != len(old.nodes):
+        raise HoldfastError(RESLICED)

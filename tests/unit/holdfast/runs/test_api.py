@@ -379,6 +379,16 @@ def test_a_job_in_slices(house: House) -> None:
     jobs = [house.get(f"jobs/{node['job']}/") for node in house.nodes(launched["id"]).values()]
     assert sorted((job["job_slice_number"], job["job_slice_count"]) for job in jobs) == [(1, 2), (2, 2)]
     assert house.get(f"job_templates/{template}/slice_workflow_jobs/")["count"] == 1
+    again = f"workflow_jobs/{launched['id']}/relaunch/"
+    assert house.post(again)["is_sliced_job"] is True
+    house.send("PATCH", f"job_templates/{template}/", {"job_slice_count": 1})
+    said = "Cannot relaunch sliced workflow job after slice count has changed."
+    assert house.refused(again, {}) == {"detail": said}
+    house.send("PATCH", f"job_templates/{template}/", {"job_slice_count": 2})
+    house.play()
+    assert house.send("DELETE", f"job_templates/{template}/").status_code == 204
+    said = "Cannot relaunch slice workflow job orphaned from job template."
+    assert house.refused(again, {}) == {"detail": said}
 
 
 def test_the_rules_of_a_bundle_are_told(house: House) -> None:
