@@ -11,6 +11,7 @@ are resolved, which may take a play.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import resume as core_resume
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launch import Launch
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from holdfast.api.call import Call
@@ -37,7 +39,7 @@ from holdfast.jobs.launching import internal_call
 from holdfast.jobs.states import CANCELED, FAILED, SUCCESSFUL
 from holdfast.runs import launching, preparing, rows
 from holdfast.runs.graphs import BUNDLE, NATIVE, opened
-from holdfast.runs.service import Runs, run_of
+from holdfast.runs.service import RETRY, Runs, run_of
 
 log = logging.getLogger("holdfast.runs")
 TASK = "bundle"
@@ -106,8 +108,21 @@ class Workflows:
         """Begin with a workflow job that has not begun, unless it has to wait for an earlier one."""
         self._guarded(job_id, self._begin)
 
+    def _persist(self, call: Callable[[], None]) -> None:
+        """Make a call, and make it again later while the database cannot: nobody else would before the next start."""
+        try:
+            call()
+        except OperationalError:
+            log.exception("the database cannot be used; trying again in %s s", RETRY)
+            timer = threading.Timer(RETRY, self._persist, (call,))
+            timer.daemon = True
+            timer.start()
+
     def _guarded(self, job_id: int, call: Callable[[Session, WorkflowJob], object]) -> None:
         """Do something with a workflow job that has not begun; where that cannot be, the job fails and says why."""
+        self._persist(lambda: self._done_or_refused(job_id, call))
+
+    def _done_or_refused(self, job_id: int, call: Callable[[Session, WorkflowJob], object]) -> None:
         try:
             with self._controller.database.writing() as session:
                 job = session.get(WorkflowJob, job_id)
@@ -115,6 +130,8 @@ class Workflows:
                     call(session, job)
         except HoldfastError as error:
             self._refuse(job_id, str(error))
+        except OperationalError:
+            raise
         except Exception as error:  # a fault of ours must not leave the job pending for ever
             log.exception("workflow job %s could not begin", job_id)
             self._refuse(job_id, f"{type(error).__name__}: {error}")
@@ -189,7 +206,9 @@ class Workflows:
 
     def prepare(self, key: str) -> None:
         """The engine's handler: read the catalog and resolve the hosts of a bundle, then begin with its run."""
-        job_id = int(key)
+        self._persist(lambda: self._prepare(int(key)))
+
+    def _prepare(self, job_id: int) -> None:
         try:
             with self._controller.database.reading() as session:
                 job = session.get(WorkflowJob, job_id)
@@ -199,6 +218,8 @@ class Workflows:
         except HoldfastError as error:
             self._refuse(job_id, str(error))
             return
+        except OperationalError:
+            raise
         except Exception as error:  # the queue asks but once: without an end the job would be pending for ever
             log.exception("workflow job %s could not be prepared", job_id)
             self._refuse(job_id, f"{type(error).__name__}: {error}")

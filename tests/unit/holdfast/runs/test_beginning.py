@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from holdfast.db import models as m
 from holdfast.engine.dbos_engine import DbosEngine
-from holdfast.runs import preparing
+from holdfast.runs import preparing, workflows
 from holdfast.runs.workflows import TASK
 from sqlalchemy.exc import OperationalError
 
@@ -80,6 +80,24 @@ def test_a_bundle_that_cannot_be_prepared_has_failed(
     theater.play()
     assert [theater.job(job).status for job in jobs] == ["failed", "failed"]
     assert "a fault of ours" in theater.job(jobs[0]).job_explanation
+
+
+def test_a_workflow_begins_once_the_database_can_be_written_again(
+    theater: Theater, drawing: Drawing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, failures = theater.runs.store.save, ["disk full", "disk full"]
+
+    def failing(session: Any, run: Any) -> None:
+        if failures:
+            raise OperationalError("INSERT", {}, Exception(failures.pop()))
+        save(session, run)
+
+    monkeypatch.setattr(theater.runs.store, "save", failing)
+    monkeypatch.setattr(workflows, "RETRY", 0.05)
+    job = theater.launch(drawing.workflow("w", {"a": drawing.job_template("a")}))
+    wait_for("it begins", lambda: theater.job(job).run_id is not None, 10)
+    theater.play()
+    assert theater.job(job).status == "successful"
 
 
 def test_what_was_being_prepared_is_prepared_again(
