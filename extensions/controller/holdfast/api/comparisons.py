@@ -190,6 +190,8 @@ def compare(
             raise Invalid("cannot provide empty value for __in")
         return column.in_(list(dict.fromkeys(read(one) for one in text.split(",")))[:MOST_VALUES])
     given = read(text)
+    if lookup in _ORDERS and isinstance(given, bool):  # no is less than yes
+        return _ORDERS[lookup](cast(column, Integer), int(given))
     if lookup in _ORDERS:
         return _ORDERS[lookup](column, given) if given is not None else false()
     return column.is_(None) if given is None else column == given

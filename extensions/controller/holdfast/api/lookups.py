@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Select, and_, false, null, or_, select
 from sqlalchemy.orm import Mapper, RelationshipProperty, class_mapper
+from sqlalchemy.sql.util import ClauseAdapter
 
 from holdfast.api.errors import Forbidden, Invalid
 from holdfast.api.registry import Registry, Resource
@@ -304,7 +305,11 @@ class Joined:
         table = self._table(hops)
         if table is None or path.model is None:
             return null()
-        return table.c[_column(path.model, path.leaf).name]
+        column: Any = class_mapper(path.model).columns[path.leaf]
+        if isinstance(column, Column):
+            return table.c[column.name]
+        counted: ColumnElement[Any] = ClauseAdapter(table).traverse(column)  # a query about the row, now the joined one
+        return counted
 
     def ids(self, condition: ColumnElement[bool]) -> Select[Any]:
         """The select of the ids of rows that meet a condition made of its values."""
