@@ -11,6 +11,7 @@ the queue's business.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -102,12 +103,8 @@ class Dispatcher:
         session.flush()
         self._tell_template(session, job)
         self._release(session, job)
-        job_id = job.id
-        after_commit(session, lambda: self._told(job_id))
-
-    def _told(self, job_id: int) -> None:
-        for call in list(self.on_end):
-            call(job_id)
+        for call in self.on_end:
+            after_commit(session, functools.partial(call, job.id))
 
     @staticmethod
     def _tell_template(session: Session, job: UnifiedJob) -> None:

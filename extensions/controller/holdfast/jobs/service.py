@@ -99,7 +99,8 @@ class Jobs:
             return update
         if isinstance(template, SystemJobTemplate):
             kept = self._given(row, around)[0].get("extra_vars") or {}
-            variables = prompting.judge(session, template, {"extra_vars": kept}).accepted.get("extra_vars", {})
+            given = {"extra_vars": {**kept, **json.loads(around.extra_vars or "{}")}}
+            variables = prompting.judge(session, template, given).accepted.get("extra_vars", {})
             cleaning: UnifiedJob = self._controller.services["housekeeping"].launch(
                 call, template, variables, "workflow"
             )
@@ -176,10 +177,11 @@ class Jobs:
     def begin(self) -> None:
         """Before the engine starts: end what an earlier process left, write that down, and queue what waits."""
         self._controller.on_end.append(self.runner.stop)  # the last one is called first: before the engine waits
+        engine = self._controller.engine
+        # The engine says first whether another controller works here: what that one runs is no leftover.
+        interrupted = [(task, key) for task, key in engine.interrupted() if task in TASKS.values()]
         cleanup_leftovers(building.folder_of(self._controller))
         shutil.rmtree(self._controller.settings.folder / "facts", ignore_errors=True)
-        engine = self._controller.engine
-        interrupted = [(task, key) for task, key in engine.interrupted() if task in TASKS.values()]
         self._give_up(self._left())
         for task, key in interrupted:
             engine.settle(task, key, again=self._waits(int(key)))
