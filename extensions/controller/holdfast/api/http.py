@@ -61,6 +61,7 @@ class Api:
         self._observe = observe
         self._answers = Answers(controller.database.generations)
         self._limiter: anyio.CapacityLimiter | None = None
+        self._behind_tls = controller.settings.base_url.startswith("https:")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -133,7 +134,7 @@ class Api:
             raw_body=body,
             session=None,  # type: ignore[arg-type]
             client=(scope.get("client") or ("", 0))[0],
-            secure=scope.get("scheme") == "https",
+            secure=scope.get("scheme") == "https" or self._behind_tls,
             request_id=request_id,
         )
         root = "api" if prefix == "/api/" else "v2"

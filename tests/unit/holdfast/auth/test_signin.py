@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import time
 
@@ -313,6 +314,19 @@ class TestSessions:
             refused = app.post("/api/login/", data=form, headers=headers)
             assert refused.status_code == 403 and reason in refused.text
         done = app.post("/api/login/", data=form, headers={"Referer": "https://testserver/api/login/"})
+        assert done.status_code == 302
+        assert all("Secure" in one for one in done.headers.get_list("set-cookie"))
+
+    def test_behind_a_proxy_that_ends_tls_cookies_are_secure_too(self, world, passworded):
+        from fastapi.testclient import TestClient
+        from holdfast.app import create_app
+
+        settings = world.controller.settings.model_copy(update={"base_url": "https://ops.example/"})
+        app = TestClient(create_app(dataclasses.replace(world.controller, settings=settings)), follow_redirects=False)
+        assert "Secure" in app.get("/api/").headers["set-cookie"]
+        form = {"username": "lone", "password": "pw!", "csrfmiddlewaretoken": app.cookies["csrftoken"]}
+        headers = {"Cookie": f"csrftoken={app.cookies['csrftoken']}", "Referer": "https://ops.example/api/login/"}
+        done = app.post("/api/login/", data=form, headers=headers)
         assert done.status_code == 302
         assert all("Secure" in one for one in done.headers.get_list("set-cookie"))
 
