@@ -28,6 +28,7 @@ class UnifiedJob(Stamped, Authored, Base):
     __tablename__ = "unified_jobs"
     __table_args__ = (
         Index("jobs_template", "unified_job_template_id", "status"),
+        Index("jobs_project", "project_id", "type", "status"),
         Index("jobs_status", "status"),
         Index("jobs_finished", "finished"),
         Index("jobs_idempotency", "created_by_id", "idempotency_key", unique=True),
@@ -35,7 +36,7 @@ class UnifiedJob(Stamped, Authored, Base):
     type: Mapped[str] = mapped_column(String(32), index=True)
     name: Mapped[str] = mapped_column(String(512))
     description: Mapped[str] = mapped_column(Text, default="")
-    unified_job_template_id: Mapped[int | None] = to_one("unified_job_templates")
+    unified_job_template_id: Mapped[int | None] = to_one("unified_job_templates", index=False)
     organization_id: Mapped[int | None] = to_one("organizations")
     execution_environment_id: Mapped[int | None] = to_one("execution_environments")
     schedule_id: Mapped[int | None]
@@ -97,7 +98,7 @@ class UnifiedJob(Stamped, Authored, Base):
     timeout: Mapped[int] = mapped_column(default=0)
     allow_simultaneous: Mapped[bool] = mapped_column(default=False)
     inventory_id: Mapped[int | None] = to_one("inventories")
-    project_id: Mapped[int | None] = to_one("unified_job_templates")
+    project_id: Mapped[int | None] = to_one("unified_job_templates", index=False)
     webhook_service: Mapped[str] = mapped_column(String(16), default="")
     webhook_guid: Mapped[str] = mapped_column(String(128), default="")
     webhook_credential_id: Mapped[int | None] = to_one("credentials")

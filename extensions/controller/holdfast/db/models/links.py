@@ -28,13 +28,16 @@ def link(name: str, left: str, right: str, ordered: bool = False) -> Table:
     )
 
 
-def to_one(target: str, *, on_delete: str = "SET NULL", null: bool = True, circular: bool = False) -> Any:
+def to_one(
+    target: str, *, on_delete: str = "SET NULL", null: bool = True, circular: bool = False, index: bool = True
+) -> Any:
     """The column of a reference to another table (``target`` is the table's name).
 
-    ``circular``: that table refers to this one too, so the constraint is added when both are there.
+    ``circular``: that table refers to this one too, so the constraint is added when both are there. ``index`` is false
+    where an index of several columns begins with this one.
     """
     key = ForeignKey(f"{target}.id", ondelete=on_delete, use_alter=circular)
-    return mapped_column(key, nullable=null, index=True)
+    return mapped_column(key, nullable=null, index=index)
 
 
 class Authored:

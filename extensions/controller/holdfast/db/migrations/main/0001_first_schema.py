@@ -1084,16 +1084,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_unified_jobs_instance_group_id"), ["instance_group_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_unified_jobs_inventory_id"), ["inventory_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_unified_jobs_organization_id"), ["organization_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_unified_jobs_project_id"), ["project_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_unified_jobs_type"), ["type"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_unified_jobs_unified_job_template_id"), ["unified_job_template_id"], unique=False
-        )
         batch_op.create_index(
             batch_op.f("ix_unified_jobs_webhook_credential_id"), ["webhook_credential_id"], unique=False
         )
         batch_op.create_index("jobs_finished", ["finished"], unique=False)
         batch_op.create_index("jobs_idempotency", ["created_by_id", "idempotency_key"], unique=True)
+        batch_op.create_index("jobs_project", ["project_id", "type", "status"], unique=False)
         batch_op.create_index("jobs_status", ["status"], unique=False)
         batch_op.create_index("jobs_template", ["unified_job_template_id", "status"], unique=False)
 
@@ -1563,12 +1560,11 @@ def downgrade() -> None:
     with op.batch_alter_table("unified_jobs", schema=None) as batch_op:
         batch_op.drop_index("jobs_template")
         batch_op.drop_index("jobs_status")
+        batch_op.drop_index("jobs_project")
         batch_op.drop_index("jobs_idempotency")
         batch_op.drop_index("jobs_finished")
         batch_op.drop_index(batch_op.f("ix_unified_jobs_webhook_credential_id"))
-        batch_op.drop_index(batch_op.f("ix_unified_jobs_unified_job_template_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_type"))
-        batch_op.drop_index(batch_op.f("ix_unified_jobs_project_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_organization_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_inventory_id"))
         batch_op.drop_index(batch_op.f("ix_unified_jobs_instance_group_id"))
