@@ -124,7 +124,7 @@ def test_what_a_play_started_with_another_environment_ends_too_but_no_supervisor
 BUSY = """
 import subprocess, time
 print("ready", flush=True)
-for _ in range(40):
+for number in range(40):
     subprocess.Popen(["sleep", "60"])
     time.sleep(0.001)
 time.sleep(60)
@@ -135,7 +135,7 @@ time.sleep(60)
 def test_nothing_slips_away_that_is_just_being_started(run_folder: Path) -> None:
     environment = {**os.environ, processes.RUN: "run-1", processes.EXECUTION: EXECUTION}
     command = [sys.executable, "-c", BUSY, f"@{run_folder}/executions/web/1/do/1/private/vars.yml"]
-    for _ in range(8):
+    for _unused in range(8):
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as play:
             assert play.stdout is not None
             assert play.stdout.readline() == "ready\n"
