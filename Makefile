@@ -1,9 +1,10 @@
 # Everything here works from a plain checkout; .venv is made on the first need.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-# One worker for each processor, four at most: many tests start programs of their own. WORKERS=0 runs them one by one.
-WORKERS ?= auto
-PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+# Tests run side by side: two to four workers, as there are processors; many start programs of their own, and wait for them.
+# WORKERS=0 runs them one by one.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n < 2 ? 2 : n > 4 ? 4 : n )))
+PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-full test-clients bench format clean
 .PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity

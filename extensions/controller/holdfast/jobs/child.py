@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -29,6 +30,7 @@ from holdfast.jobs.environment import inherit_nothing_else, job_environment
 from holdfast.jobs.events import EventRows
 from holdfast.jobs.guard import Guard
 from holdfast.jobs.injectors import inject
+from holdfast.jobs.leftovers import mark_of
 from holdfast.jobs.spec import JobSpec, write_command
 
 SUCCESSFUL, FAILED, ERROR, CANCELED = "successful", "failed", "error", "canceled"
@@ -252,8 +254,7 @@ class JobRun:
     # --- its end --------------------------------------------------------------------------------------------------
 
     def _began(self, pid: int) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+        step_back(pid)
         processes.write_down(self._spec.folder / "executions", pid)
         with self._lock:
             self._pid = pid
@@ -278,7 +279,8 @@ class JobRun:
         What Ansible started is found by its descent, which is lost as soon as Ansible itself goes. So its process
         group is looked after last; of a job of another kind, that group is all there is.
         """
-        self._left = processes.end(self._spec.key, self._spec.folder, self._spec.key)
+        mark = mark_of(self._spec.folder)
+        self._left = processes.end(mark, self._spec.folder, mark)
         for number in (signal.SIGTERM, signal.SIGKILL):
             if _lives(self._pid):
                 with contextlib.suppress(OSError):
@@ -286,6 +288,14 @@ class JobRun:
             deadline = time.monotonic() + processes.GRACE
             while _lives(self._pid) and time.monotonic() < deadline:
                 time.sleep(0.02)
+
+
+def step_back(pid: int) -> None:
+    """Have a child wait for its turn. Where the kernel shares time out by sessions, that of the session counts."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, NICENESS)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(NICENESS))
 
 
 def _lives(pid: int) -> bool:

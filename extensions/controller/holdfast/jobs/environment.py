@@ -18,6 +18,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home, pr
 
 from holdfast.jobs.credentials import Injection
 from holdfast.jobs.events import MAX_EVENT_RES
+from holdfast.jobs.leftovers import mark_of
 from holdfast.jobs.spec import JobSpec
 
 _INHERITED = ("HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
@@ -52,7 +53,7 @@ def job_environment(spec: JobSpec, injection: Injection, sockets: Path, environ:
     )
     found.update(_search_paths(spec, environ))
     found.update(injection.env)
-    found.update({processes.RUN: spec.key, processes.EXECUTION: spec.key})
+    found.update(dict.fromkeys((processes.RUN, processes.EXECUTION), mark_of(spec.folder)))
     return found
 
 

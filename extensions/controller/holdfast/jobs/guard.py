@@ -90,8 +90,8 @@ def keep_guard(news: Iterable[str]) -> None:
         with contextlib.suppress(ValueError):  # a line that was cut off by the controller's death
             jobs.update(json.loads(line))
         jobs = {key: folder for key, folder in jobs.items() if folder}
-    for key, folder in jobs.items():
-        clean_up(key, Path(folder))
+    for folder in jobs.values():
+        clean_up(Path(folder))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,9 +16,16 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processe
 from holdfast.jobs import sockets
 
 
-def clean_up(key: str, folder: Path) -> processes.Ended:
+def mark_of(folder: Path) -> str:
+    """What the processes of a job carry, made of its folder: another controller on this machine has a job-7 too."""
+    place = hashlib.sha256(os.fsencode(os.path.abspath(folder))).hexdigest()
+    return f"{folder.name}-{place[:12]}"
+
+
+def clean_up(folder: Path) -> processes.Ended:
     """End what still runs of a job and remove its folder; returns what was found. Harmless for a job long gone."""
-    ended = processes.end(key, folder, key)
+    mark = mark_of(folder)
+    ended = processes.end(mark, folder, mark)
     sockets.remove(folder / "private")
     shutil.rmtree(folder, ignore_errors=True)
     return ended
@@ -28,4 +37,4 @@ def cleanup_leftovers(root: Path, keys: Iterable[str] | None = None) -> dict[str
     To be called by a controller that has just started, for jobs that no living process of it runs.
     """
     wanted = sorted(entry.name for entry in root.iterdir()) if keys is None and root.is_dir() else keys or ()
-    return {key: clean_up(key, root / key) for key in wanted if (root / key).is_dir()}
+    return {key: clean_up(root / key) for key in wanted if (root / key).is_dir()}

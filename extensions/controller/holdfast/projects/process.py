@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
 
+from holdfast.jobs.leftovers import mark_of
 from holdfast.projects.errors import Cancelled, ProjectError
 
 _PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO")
@@ -108,7 +109,7 @@ class Programs:
     def _marks(self) -> dict[str, str]:
         if self._private is None:
             return {}
-        return dict.fromkeys((processes.RUN, processes.EXECUTION), self._private.name)
+        return dict.fromkeys((processes.RUN, processes.EXECUTION), mark_of(self._private))
 
     def _follow(self, lines: queue.SimpleQueue[str | None], said: list[str], quiet: bool) -> None:
         while True:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
+from holdfast.jobs import child
 from holdfast.jobs.credentials import CredentialValue
+from holdfast.jobs.leftovers import mark_of
 from holdfast.jobs.spec import JobSpec
 
 from .jobs import Running, wait_for
@@ -164,7 +167,7 @@ def test_a_service_that_outlives_its_job_does_not_hold_it_up(folder: Path) -> No
     begin = time.monotonic()
     assert job(folder, "setsid sleep 62 & echo $!").end().status == "successful"
     assert time.monotonic() - begin < 5
-    service = processes.find("job-1", folder / "jobs" / "job-1")
+    service = processes.find(mark_of(folder / "jobs" / "job-1"), folder / "jobs" / "job-1")
     assert [one.command for one in service] == ["sleep 62"]
     os.kill(service[0].pid, signal.SIGKILL)
 
@@ -208,3 +211,13 @@ def test_a_fault_of_ours_is_told_with_a_traceback(folder: Path) -> None:
     end = running.end()
     assert end.status == "error"
     assert "RuntimeError: $encrypted$ broke it" in end.result_traceback
+
+
+def test_a_play_waits_for_its_turn_also_where_time_is_shared_out_by_sessions() -> None:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as process:
+        child.step_back(process.pid)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == child.NICENESS
+        session = Path(f"/proc/{process.pid}/autogroup")
+        if session.exists() and session.read_text().strip():
+            assert session.read_text().split()[-1] == str(child.NICENESS)
+        process.kill()

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from holdfast.jobs.credentials import Injection
 from holdfast.jobs.environment import inherit_nothing_else, job_environment
+from holdfast.jobs.leftovers import mark_of
 from holdfast.jobs.spec import JobSpec
 
 CONTROLLER = {
@@ -43,7 +44,7 @@ def test_a_job_sees_nothing_of_the_controllers_secrets(tmp_path: Path) -> None:
     found = environment(tmp_path)
     same = {name for name, value in CONTROLLER.items() if found.get(name) == value}
     assert same == {"PATH", "HOME", "LANG", "HTTPS_PROXY"}
-    assert found["HOLDFAST_RUN"] == found["HOLDFAST_EXECUTION"] == "job-1"
+    assert found["HOLDFAST_RUN"] == found["HOLDFAST_EXECUTION"] == mark_of(tmp_path / "job-1")
 
 
 def test_what_awx_sets(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_who_wins(tmp_path: Path) -> None:
     found = environment(tmp_path, injection, environment={"A": "job", "C": "job", "ANSIBLE_HOST_KEY_CHECKING": "True"})
     assert (found["A"], found["B"], found["C"]) == ("credential", "credential", "job")
     assert found["ANSIBLE_HOST_KEY_CHECKING"] == "True"
-    assert environment(tmp_path, environment={"HOLDFAST_RUN": "x"})["HOLDFAST_RUN"] == "job-1"
+    assert environment(tmp_path, environment={"HOLDFAST_RUN": "x"})["HOLDFAST_RUN"] == mark_of(tmp_path / "job-1")
 
 
 def test_search_paths_of_a_project_with_a_configuration(tmp_path: Path) -> None:

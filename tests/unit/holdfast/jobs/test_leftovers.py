@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
 from holdfast.jobs.guard import Guard, keep_guard
-from holdfast.jobs.leftovers import cleanup_leftovers
+from holdfast.jobs.leftovers import cleanup_leftovers, mark_of
 
 pytestmark = pytest.mark.skipif(not processes.has_proc(), reason="needs /proc")
 
@@ -28,7 +28,7 @@ def job(root: Path, key: str) -> subprocess.Popen[bytes]:
     private = root / key / "private"
     private.mkdir(parents=True)
     (private / "secret").write_text("hunter2")
-    environment = {**os.environ, processes.RUN: key, processes.EXECUTION: key}
+    environment = {**os.environ, **dict.fromkeys((processes.RUN, processes.EXECUTION), mark_of(root / key))}
     command = [sys.executable, "-c", STUBBORN, f"@{private}/extra_vars.yml"]
     child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
     assert child.stdout is not None
@@ -118,3 +118,15 @@ def test_news_that_was_cut_off_does_no_harm(tmp_path: Path) -> None:
         (tmp_path / key).mkdir()
     keep_guard([f'{{"job-1": "{tmp_path}/job-1"}}\n', f'{{"job-2": "{tmp_path}/jo'])
     assert [path.name for path in tmp_path.iterdir()] == ["job-2"]
+
+
+def test_a_job_of_the_same_number_of_another_controller_goes_on(tmp_path: Path) -> None:
+    mine, other = (job(tmp_path / name, "job-1") for name in ("mine", "other"))
+    try:
+        (ended,) = cleanup_leftovers(tmp_path / "mine").values()
+        assert [one.pid for one in ended.ended] == [mine.pid]
+        assert other.poll() is None
+    finally:
+        for child in (mine, other):
+            child.kill()
+            child.communicate()
