@@ -164,13 +164,17 @@ def _stands_still(process: Process) -> bool:
     return state in ([b"T"], [b"t"]) or not _lives(process)
 
 
-def _signal(processes: Iterable[Process], number: int) -> None:
+def _signal(processes: Iterable[Process], number: int) -> list[Process]:
+    """Signal those that live; returns those that it reached: some belong to somebody else (``sudo``)."""
+    reached = []
     for process in processes:
         if _lives(process):
             try:
                 os.kill(process.pid, number)
             except OSError:
                 continue
+            reached.append(process)
+    return reached
 
 
 @dataclass(frozen=True)
@@ -225,15 +229,16 @@ def end(
 
 def _halt(look: Callable[[], object], known: Mapping[tuple[int, str], Process], sleep: Callable[[float], None]) -> None:
     """Stop the known processes, and those that come to be known, until all stand still and nothing new is found."""
-    stopped: set[tuple[int, str]] = set()
+    told: set[tuple[int, str]] = set()
+    stopping: list[Process] = []
     for _round in range(_ROUNDS):
-        still = all(_stands_still(process) for process in known.values())
+        still = all(_stands_still(process) for process in stopping)
         look()
-        fresh = [process for key, process in known.items() if key not in stopped]
+        fresh = [process for key, process in known.items() if key not in told]
         if still and not fresh:
             return
-        _signal(fresh, signal.SIGSTOP)
-        stopped.update(known)
+        stopping += _signal(fresh, signal.SIGSTOP)
+        told.update(known)
         sleep(0.002)
 
 

@@ -120,6 +120,26 @@ def test_what_a_play_started_with_another_environment_ends_too_but_no_supervisor
         os.kill(supervisor, 9)  # raises when it has gone
 
 
+@needs_proc
+def test_somebody_elses_process_is_not_waited_for_to_stand_still(
+    play: subprocess.Popen[str], run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (foreign,) = (one.pid for one in processes.find("run-1", run_folder) if one.of_play and one.pid != play.pid)
+    kill, pauses = os.kill, []
+
+    def denied(pid: int, number: int) -> None:
+        if pid == foreign:
+            raise PermissionError
+        kill(pid, number)
+
+    monkeypatch.setattr(processes.os, "kill", denied)
+    ended = processes.end("run-1", run_folder, EXECUTION, 0.2, lambda pause: (pauses.append(pause), time.sleep(pause)))
+    monkeypatch.undo()
+    assert ([one.pid for one in ended.ended], [one.pid for one in ended.stubborn]) == ([play.pid], [foreign])
+    waits = len([pause for pause in pauses if pause > 0.01])
+    assert len(pauses) - waits < 2 * waits + 10
+
+
 # A play that starts one program after the other, each of which becomes another program at once.
 BUSY = """
 import subprocess, time
