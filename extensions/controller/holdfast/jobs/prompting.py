@@ -235,7 +235,12 @@ def slices(session: Session, template: JobTemplate, given: Mapping[str, Any]) ->
         wanted = int(given["job_slice_count"])
     if inventory is None or wanted <= 1:
         return wanted
-    count = session.scalar(select(func.count(Host.id)).where(Host.inventory_id == inventory.id))
+    return parts(session, inventory.id, wanted)
+
+
+def parts(session: Session, inventory_id: int | None, wanted: int) -> int:
+    """How many parts there are of those wanted: none without a host."""
+    count = session.scalar(select(func.count(Host.id)).where(Host.inventory_id == inventory_id))
     return min(wanted, count or 0)
 
 

@@ -8,7 +8,6 @@ Whatever goes wrong on the way ends the job: one that has begun is never left ru
 
 from __future__ import annotations
 
-import functools
 import logging
 import shutil
 import threading
@@ -151,7 +150,16 @@ class Runner:
     # --- its end --------------------------------------------------------------------------------------------------
 
     def finish(self, job_id: int, write: Callable[[], None]) -> None:
-        """Write how a job ended, and do not give up while the database cannot: the job would be running for ever."""
+        """Write how a job ended. What cannot be written at all becomes a fault, for the job must end."""
+        try:
+            self._written(job_id, write)
+        except Exception:  # there is something in this end that no database takes
+            log.exception("job %s: its end cannot be written", job_id)
+            trace = traceback.format_exc().encode("ascii", "backslashreplace").decode()
+            self._written(job_id, lambda: self._write_fault(job_id, trace))
+
+    def _written(self, job_id: int, write: Callable[[], None]) -> None:
+        """Write, and do not give up while the database cannot: the job would be running for ever."""
         attempt = 0
         while True:
             attempt += 1
@@ -162,12 +170,6 @@ class Runner:
                 if self._stopping and attempt >= _TRIES:
                     return None  # the next start ends it
                 time.sleep(min(_PAUSE * attempt, _LONGEST_PAUSE))
-            except Exception:  # there is something in this end that cannot be written at all
-                if isinstance(write, functools.partial):
-                    raise
-                log.exception("job %s: its end cannot be written", job_id)
-                trace = traceback.format_exc().encode("ascii", "backslashreplace").decode()
-                write = functools.partial(self._write_fault, job_id, trace)
 
     def _write_fault(self, job_id: int, trace: str) -> None:
         with self._controller.database.writing() as session:

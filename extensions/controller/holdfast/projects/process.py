@@ -39,7 +39,7 @@ class Programs:
     """What one update runs, one program after the other.
 
     ``log`` gets every line of what they say, ``hide`` takes what is secret out of it. ``until`` is when all must
-    have ended (of the monotonic clock), None for never. ``private`` is a folder whose name marks what runs.
+    have ended (of the monotonic clock), None for never. ``private`` is a folder whose path marks what runs.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from holdfast.jobs.leftovers import cleanup_leftovers
 
 @contextlib.contextmanager
 def workplace(controller: Controller, kind: str) -> Iterator[Path]:
-    """A folder of its own for as long as the context lasts; its name marks the processes (see ``Programs``)."""
+    """A folder of its own for as long as the context lasts; its path marks the processes (see ``Programs``)."""
     folder = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=home.private_folder(_root(controller))))
     guard = controller.services["jobs"].runner.guard
     guard.watch(folder.name, folder)

@@ -18,7 +18,7 @@ from typing import Any
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import resume as core_resume
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launch import Launch
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -26,7 +26,6 @@ from holdfast.api.call import Call
 from holdfast.context import Controller
 from holdfast.db.base import after_commit, now
 from holdfast.db.models import (
-    Host,
     JobTemplate,
     Run,
     User,
@@ -35,6 +34,7 @@ from holdfast.db.models import (
     WorkflowJobTemplate,
     WorkflowJobTemplateNode,
 )
+from holdfast.jobs import prompting
 from holdfast.jobs.launching import internal_call
 from holdfast.jobs.states import CANCELED, FAILED, SUCCESSFUL
 from holdfast.runs import launching, preparing, rows
@@ -316,6 +316,5 @@ def _check_slices(session: Session, old: WorkflowJob) -> None:
     template = old.unified_job_template
     if not isinstance(template, JobTemplate):
         raise HoldfastError(ORPHANED)
-    hosts = session.scalar(select(func.count(Host.id)).where(Host.inventory_id == old.inventory_id)) or 0
-    if min(hosts, template.job_slice_count or 1) != len(old.nodes):
+    if prompting.parts(session, old.inventory_id, template.job_slice_count or 1) != len(old.nodes):
         raise HoldfastError(RESLICED)
