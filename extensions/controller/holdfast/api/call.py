@@ -162,6 +162,9 @@ class Call:
                 missing.append(one)
             else:
                 found[one] = known
+        if len(missing) == 1:  # what a session is asked by a key is cheaper than any select
+            row = self.session.get(model, missing.pop())
+            found.update({row.id: row} if row is not None else {})
         for start in range(0, len(missing), 500):
             rows = self.session.scalars(select(model).where(model.id.in_(missing[start : start + 500])))
             found.update({row.id: row for row in rows})

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import string
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, joinedload
 
 from holdfast.db.base import now
@@ -21,6 +21,8 @@ REFRESH_SECONDS = 2628000
 """How long a refresh token can be used."""
 _LETTERS = string.ascii_letters + string.digits
 _LENGTH = 30
+_FIND = select(Token).where(Token.token_hash == bindparam("digest")).options(joinedload(Token.user))
+"""Put together once: it is asked at every request."""
 
 
 def generate(length: int = _LENGTH) -> str:
@@ -35,8 +37,7 @@ def digest(secret: str) -> str:
 
 def find(session: Session, secret: str) -> Token | None:
     """The token, with its user, when it is one, has not expired, and its user may sign in."""
-    query = select(Token).where(Token.token_hash == digest(secret)).options(joinedload(Token.user))
-    token = session.scalars(query).one_or_none()
+    token = session.scalars(_FIND, {"digest": digest(secret)}).one_or_none()
     if token is None or token.expires <= now() or not token.user.is_active:
         return None
     return token

@@ -15,7 +15,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from holdfast.context import Controller
@@ -50,7 +50,8 @@ class Dispatcher:
 
     def queue(self, session: Session, job: UnifiedJob) -> None:
         """Have a pending job run once the transaction is committed and nothing holds it up."""
-        holder = self.held_by(session, job)
+        with session.no_autoflush:  # what is still to be written is about this job, and can be written at once
+            holder = self.held_by(session, job)
         if holder is None:
             self._enqueue(session, job)
         else:
@@ -67,23 +68,13 @@ class Dispatcher:
         A job waits for what it depends on, for an update of its project, and for earlier jobs of its template unless
         they may run together. As it only waits for earlier ones and for what was made for it, none waits for ever.
         """
-        earlier = UnifiedJob.id < job.id
-        reasons: list[ColumnElement[bool]] = []
-        if job.dependency_id is not None:
-            reasons.append(UnifiedJob.id == job.dependency_id)
-        if job.project_id is not None:
-            running = UnifiedJob.status.in_((WAITING, RUNNING))
-            reasons.append(
-                and_(UnifiedJob.type == UPDATE, UnifiedJob.project_id == job.project_id, or_(earlier, running))
-            )
-        if job.type != UPDATE and not job.allow_simultaneous and job.unified_job_template_id is not None:
-            reasons.append(and_(UnifiedJob.unified_job_template_id == job.unified_job_template_id, earlier))
-        if not reasons:
+        pointers = {name: getattr(job, name) for name in ("dependency_id", "project_id", "unified_job_template_id")}
+        if job.type == UPDATE or job.allow_simultaneous:
+            pointers["unified_job_template_id"] = None
+        query = _holder(*(one is not None for one in pointers.values()))
+        if query is None:
             return None
-        query = select(UnifiedJob.type, UnifiedJob.id).where(
-            UnifiedJob.status.in_(ACTIVE), UnifiedJob.id != job.id, or_(*reasons)
-        )
-        found = session.execute(query.order_by(UnifiedJob.id).limit(1)).first()
+        found = session.execute(query, {"job_id": job.id, **pointers}).first()
         return None if found is None else (found.type, found.id)
 
     # --- ending ---------------------------------------------------------------------------------------------------
@@ -155,6 +146,27 @@ class Dispatcher:
 
 
 _QUEUED = UnifiedJob.status.in_(QUEUED)
+
+
+@functools.cache
+def _holder(dependency: bool, project: bool, template: bool) -> Select[Any] | None:
+    """The first job that holds up another one, by which reasons there may be; put together once."""
+    earlier = UnifiedJob.id < bindparam("job_id")
+    reasons: list[ColumnElement[bool]] = []
+    if dependency:
+        reasons.append(UnifiedJob.id == bindparam("dependency_id"))
+    if project:
+        running = UnifiedJob.status.in_((WAITING, RUNNING))
+        of_project = UnifiedJob.project_id == bindparam("project_id")
+        reasons.append(and_(UnifiedJob.type == UPDATE, of_project, or_(earlier, running)))
+    if template:
+        of_template = UnifiedJob.unified_job_template_id == bindparam("unified_job_template_id")
+        reasons.append(and_(of_template, earlier))
+    if not reasons:
+        return None
+    query = select(UnifiedJob.type, UnifiedJob.id)
+    query = query.where(UnifiedJob.status.in_(ACTIVE), UnifiedJob.id != bindparam("job_id"), or_(*reasons))
+    return query.order_by(UnifiedJob.id).limit(1)
 
 
 def _next_of_template(template_id: int) -> Select[Any]:

@@ -13,8 +13,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from holdfast.api import activity
 from holdfast.api.call import Call
@@ -26,7 +27,6 @@ from holdfast.db.models.links import (
     job_credentials,
     job_instance_groups,
     job_labels,
-    template_labels,
 )
 from holdfast.jobs import surveys
 from holdfast.jobs.credential_rows import by_key
@@ -132,10 +132,9 @@ def saved_prompts(accepted: Mapping[str, Any], hidden: Collection[str]) -> dict[
 
 def link_labels(call: Call, template: UnifiedJobTemplate, job: UnifiedJob, accepted: Mapping[str, Any]) -> None:
     """Give a job its labels: those of the launch add to the template's."""
-    query = select(template_labels.c.right_id).where(template_labels.c.left_id == template.id)
-    label_ids = set(call.session.scalars(query))
-    label_ids.update(label.id for label in accepted.get("labels") or ())
-    _insert(call.session, job_labels, job.id, sorted(label_ids))
+    found = {label.id: label for label in (*template.labels, *(accepted.get("labels") or ()))}
+    _insert(call.session, job_labels, job.id, sorted(found))
+    set_committed_value(job, "labels", list(found.values()))
 
 
 def _link(call: Call, template: JobTemplate, job: Job, accepted: Mapping[str, Any]) -> list[Credential]:
@@ -146,6 +145,7 @@ def _link(call: Call, template: JobTemplate, job: Job, accepted: Mapping[str, An
     session = call.session
     credentials = list(by_key([*template.credentials, *(accepted.get("credentials") or ())]).values())
     _insert(session, job_credentials, job.id, [credential.id for credential in credentials])
+    set_committed_value(job, "credentials", credentials)
     groups = [group.id for group in accepted.get("instance_groups") or ()]
     _insert(session, job_instance_groups, job.id, groups)
     return credentials

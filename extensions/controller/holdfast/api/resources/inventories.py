@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, select
 
 from holdfast import inventory_data
 from holdfast.api import host_filter, views
@@ -62,13 +63,6 @@ def _counts(call: Call, row: Inventory) -> Mapping[str, Any]:
 
 def count(call: Call, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
     """Hosts, groups, sources and failures of these inventories."""
-    query = select(
-        Inventory.id,
-        _how_many(Host),
-        _how_many(Host, Host.last_job_failed.is_(True)),
-        _how_many(Group),
-        _how_many(InventorySource),
-    )
     return {
         one: {
             "has_active_failures": failed > 0,
@@ -79,8 +73,20 @@ def count(call: Call, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
             "total_inventory_sources": sources,
             "inventory_sources_with_failures": 0,
         }
-        for one, hosts, failed, groups, sources in call.session.execute(query.where(Inventory.id.in_(ids)))
+        for one, hosts, failed, groups, sources in call.session.execute(_count_query(), {"ids": ids})
     }
+
+
+@functools.cache
+def _count_query() -> Select[Any]:
+    """Put together once: every summary of an inventory asks it."""
+    return select(
+        Inventory.id,
+        _how_many(Host),
+        _how_many(Host, Host.last_job_failed.is_(True)),
+        _how_many(Group),
+        _how_many(InventorySource),
+    ).where(Inventory.id.in_(bindparam("ids", expanding=True)))
 
 
 def _how_many(model: type[Host | Group | InventorySource], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:

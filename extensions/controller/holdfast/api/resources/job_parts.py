@@ -285,15 +285,17 @@ def credentials_of(table: Table) -> Batch:
     """``credentials`` in summaries of templates or jobs; ``table`` links them. The rows hold their credentials then."""
 
     def batch(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
-        held: dict[int, list[Credential]] = {row.id: [] for row in rows}
-        query = (
-            select(table.c.left_id, Credential)
-            .join(Credential, Credential.id == table.c.right_id)
-            .where(table.c.left_id.in_(held))
-            .order_by(table.c.position)
-        )
-        for owner, credential in call.session.execute(query):
-            held[owner].append(credential)
+        held: dict[int, list[Credential]] = {row.id: list(row.__dict__.get("credentials", ())) for row in rows}
+        asked = [row.id for row in rows if "credentials" not in row.__dict__]
+        if asked:
+            query = (
+                select(table.c.left_id, Credential)
+                .join(Credential, Credential.id == table.c.right_id)
+                .where(table.c.left_id.in_(asked))
+                .order_by(table.c.position)
+            )
+            for owner, credential in call.session.execute(query):
+                held[owner].append(credential)
         call.fetch(CredentialType, [one.credential_type_id for credentials in held.values() for one in credentials])
         for row in rows:
             set_committed_value(row, "credentials", held[row.id])

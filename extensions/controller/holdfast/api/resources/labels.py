@@ -36,15 +36,16 @@ def summary(call: Call, rows: Sequence[Any]) -> Mapping[int, Any]:
     if not rows:
         return {}
     table = type(rows[0]).labels.property.secondary
-    pairs = call.session.execute(
-        select(table.c.left_id, Label.id, Label.name)
-        .join(Label, Label.id == table.c.right_id)
-        .where(table.c.left_id.in_([row.id for row in rows]))
-        .order_by(Label.name)
-    )
+    held = {row.id: row.__dict__["labels"] for row in rows if "labels" in row.__dict__}
     found: dict[int, list[dict[str, Any]]] = {row.id: [] for row in rows}
-    for owner, label_id, name in pairs:
-        found[owner].append({"id": label_id, "name": name})
+    for owner, labels in held.items():
+        found[owner] = [{"id": one.id, "name": one.name} for one in sorted(labels, key=lambda one: one.name)]
+    asked = [row.id for row in rows if row.id not in held]
+    if asked:
+        query = select(table.c.left_id, Label.id, Label.name).join(Label, Label.id == table.c.right_id)
+        query = query.where(table.c.left_id.in_(asked)).order_by(Label.name)
+        for owner, label_id, name in call.session.execute(query):
+            found[owner].append({"id": label_id, "name": name})
     return {owner: {"count": len(held), "results": held[:SHOWN]} for owner, held in found.items()}
 
 
