@@ -151,11 +151,13 @@ def _environment(home: Path) -> Mapping[str, str]:
 
 def _ready(process: subprocess.Popen[str], home: Path) -> Served:
     """The controller once it answers. Raises RuntimeError when it does not."""
-    line = process.stdout.readline() if process.stdout else ""
-    found = re.search(r"(http://[\d.]+:\d+)/", line)
-    if found is None:
-        process.wait(10)
-        raise RuntimeError(f"the controller did not start: {line}{(home / 'serve.log').read_text()[-3000:]}")
+    said = ""
+    while (found := re.search(r"listens on (http://[\d.]+:\d+)/", said)) is None:
+        line = process.stdout.readline() if process.stdout else ""
+        said += line
+        if not line:
+            process.wait(10)
+            raise RuntimeError(f"the controller did not start: {said}{(home / 'serve.log').read_text()[-3000:]}")
     served = Served(found.group(1), process.pid, home)
     deadline = time.monotonic() + 60
     while not _answers(served.url):

@@ -20,10 +20,15 @@ from holdfast.engine.port import Engine
 from holdfast.settings import Settings
 
 
-def build(settings: Settings, make_engine: Callable[[Settings], Engine] | None = None) -> Controller:
+def build(
+    settings: Settings,
+    make_engine: Callable[[Settings], Engine] | None = None,
+    tell_password: Callable[[str], None] = lambda _password: None,
+) -> Controller:
     """A controller that is ready to begin: its database migrated and seeded, its catalog synced.
 
-    ``make_engine`` replaces the engine on DBOS, for tests.
+    ``make_engine`` replaces the engine on DBOS, for tests. ``tell_password`` is given the password that the first start
+    makes up for the user admin.
     """
     os.makedirs(settings.home, mode=0o700, exist_ok=True)
     home.private_folder(settings.folder)
@@ -37,20 +42,18 @@ def build(settings: Settings, make_engine: Callable[[Settings], Engine] | None =
         engine=(make_engine or _dbos)(settings),
     )
     declare(controller.registry)
-    _assemble(controller)
+    _assemble(controller, tell_password)
     return controller
 
 
-def _assemble(controller: Controller) -> None:
+def _assemble(controller: Controller, tell_password: Callable[[str], None]) -> None:
     """Seed what every controller has, and join the parts to each other."""
     from holdfast import catalog_sync, housekeeping, seed
     from holdfast.jobs import attach as attach_jobs
     from holdfast.projects import attach as attach_projects
     from holdfast.runs import attach as attach_runs
 
-    password = seed.seed(controller)
-    if password:
-        controller.services["generated_password"] = password
+    seed.seed(controller, tell_password)
     attach_jobs(controller)
     attach_projects(controller)
     housekeeping.attach(controller)

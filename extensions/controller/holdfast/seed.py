@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -63,8 +64,12 @@ HELLO_WORLD = """---
 """
 
 
-def seed(controller: Controller) -> str:
-    """Bring the database up to date; returns the password that was made up for the user admin, "" for none."""
+def seed(controller: Controller, tell_password: Callable[[str], None] = lambda _password: None) -> None:
+    """Bring the database up to date.
+
+    ``tell_password`` is given the password that is made up for the user admin, before it counts: whatever ends the
+    first start in between, there is never one that nobody was told.
+    """
     settings = controller.settings
     given = settings.admin_password.get_secret_value()
     password = given or secrets.token_urlsafe(15)
@@ -78,12 +83,12 @@ def seed(controller: Controller) -> str:
         _sync_credential_types(session)
         if first:
             _make_objects(session, settings.node_name)
+            _write_demo_project(session, settings.projects)  # before what points to it counts: a start may be killed
         roles.seed(session)
         _sync_instance(session, settings.node_name)
         _set(session, "INSTALL_UUID", str(uuid.uuid4()))
-    if first:
-        _write_demo_project(controller)
-    return password if first and not given else ""
+        if first and not given:
+            tell_password(password)
 
 
 def _shared_id() -> dict[str, str]:
@@ -180,13 +185,12 @@ def _set(session: Session, name: str, value: Any) -> None:
         session.flush()
 
 
-def _write_demo_project(controller: Controller) -> None:
+def _write_demo_project(session: Session, root: Path) -> None:
     """The files of the Demo Project, so that its template runs where its repository cannot be reached."""
-    root = controller.settings.projects
-    with controller.database.reading() as session:
-        name = session.scalar(select(models.Project.local_path).where(models.Project.name == "Demo Project"))
+    name = session.scalar(select(models.Project.local_path).where(models.Project.name == "Demo Project"))
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = places.path_of(root, name)
-    if not folder.exists():
-        folder.mkdir(mode=0o755)
-        (folder / "hello_world.yml").write_text(HELLO_WORLD, encoding="utf-8")
+    folder.mkdir(mode=0o755, exist_ok=True)
+    playbook = folder / "hello_world.yml"
+    if not playbook.exists():
+        playbook.write_text(HELLO_WORLD, encoding="utf-8")

@@ -50,9 +50,11 @@ def serve(
         address = f"{scheme}://{_shown(settings.host)}:{listener.getsockname()[1]}/"
         if not settings.base_url:
             settings = settings.model_copy(update={"base_url": address})
-        controller = build(settings)
+        if not (settings.folder / "controller.db").exists() and not settings.database_url:
+            _say(f"First start: making the database in {settings.folder}, which takes a few seconds.")
+        controller = build(settings, tell_password=_tell_password)
         controller.on_begin.append(memory.give_back)
-        _greet(controller, address)
+        _say(f"Holdfast listens on {address} (AWX API: {address}api/v2/, documentation: {address}docs)")
         config = uvicorn.Config(
             create_app(controller),
             log_config=None,
@@ -121,13 +123,13 @@ def _shown(host: str) -> str:
     return f"[{host}]" if _is_ipv6(host) else host
 
 
-def _greet(controller: Any, address: str) -> None:
-    """Say where it is, and the admin's password when it was made just now."""
-    print(f"Holdfast listens on {address} (AWX API: {address}api/v2/, documentation: {address}docs)")
-    password = controller.services.pop("generated_password", None)
-    if password:
-        print(f"The first start made the user admin with the password {password}")
-        print("It is not shown again. Set HOLDFAST_ADMIN_PASSWORD before the first start to choose it yourself.")
+def _tell_password(password: str) -> None:
+    _say(f"The first start made the user admin with the password {password}")
+    _say("It is not shown again. Set HOLDFAST_ADMIN_PASSWORD before the first start to choose it yourself.")
+
+
+def _say(line: str) -> None:
+    print(line)
     sys.stdout.flush()
 
 

@@ -58,9 +58,11 @@ class Starts:
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder after its first start, and the password that was made up."""
     starts = Starts(tmp_path_factory.mktemp("first"))
-    password = seed(starts())
+    told: list[str] = []
+    seed(starts(), told.append)
     starts.close()
-    return starts.home, password
+    assert len(told) == 1
+    return starts.home, told[0]
 
 
 @pytest.fixture
@@ -91,13 +93,32 @@ def test_a_password_is_made_up_where_none_is_given(make: Starts, first: tuple[Pa
         assert (admin.username, admin.is_superuser) == ("admin", True)
         assert passwords.verify(password, admin.password)
         assert password not in admin.password
-    assert seed(make()) == "", "it is said once"
+    told: list[str] = []
+    seed(make(), told.append)
+    assert told == [], "it is said once"
+
+
+def test_a_password_that_could_not_be_told_does_not_count(tmp_path: Path) -> None:
+    starts = Starts(tmp_path)
+
+    def ended(_password: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        seed(starts(), ended)
+    told: list[str] = []
+    seed(starts(), told.append)
+    with starts().database.reading() as session:
+        assert passwords.verify(told[0], session.get_one(m.User, 1).password)
+    starts.close()
 
 
 def test_a_password_that_is_given_is_taken_once(tmp_path: Path) -> None:
     starts = Starts(tmp_path)
-    assert seed(starts(admin_password=SecretStr("first"))) == ""
-    assert seed(starts(admin_password=SecretStr("second"))) == ""
+    told: list[str] = []
+    seed(starts(admin_password=SecretStr("first")), told.append)
+    seed(starts(admin_password=SecretStr("second")), told.append)
+    assert told == []
     with starts().database.reading() as session:
         kept = session.get_one(m.User, 1).password
     starts.close()
@@ -145,7 +166,7 @@ def test_the_demo_template_can_run(make: Starts) -> None:
 def test_later_starts_change_nothing_that_people_did(make: Starts) -> None:
     controller = make()
     before = _counts(controller)
-    assert seed(make()) == ""
+    seed(make())
     assert _counts(controller) == before
     with controller.database.writing() as session:
         session.delete(session.get_one(m.JobTemplate, 7))

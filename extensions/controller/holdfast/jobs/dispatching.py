@@ -149,7 +149,7 @@ _QUEUED = UnifiedJob.status.in_(QUEUED)
 
 
 @functools.cache
-def _holder(dependency: bool, project: bool, template: bool) -> Select[Any] | None:
+def _holder(dependency: bool, project: bool, template: bool) -> Select[str, int] | None:
     """The first job that holds up another one, by which reasons there may be; put together once."""
     earlier = UnifiedJob.id < bindparam("job_id")
     reasons: list[ColumnElement[bool]] = []

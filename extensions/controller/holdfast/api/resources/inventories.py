@@ -78,7 +78,7 @@ def count(call: Call, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
 
 
 @functools.cache
-def _count_query() -> Select[Any]:
+def _count_query() -> Select[int, int, int, int, int]:
     """Put together once: every summary of an inventory asks it."""
     return select(
         Inventory.id,
