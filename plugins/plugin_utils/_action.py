@@ -17,7 +17,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 
 
 class HoldfastAction(ActionBase):  # type: ignore[misc]
-    """An action that works on the controlling side and never connects to its host."""
+    """An action that works on the controlling side and connects to no host, unless it says so."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
