@@ -1,0 +1,119 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is in a lab: names, groups of the inventory, addresses, and what is said about each.
+
+A further machine that is a program (a double of something that cannot run here) is one more entry of ``programs``: a
+member with a group, a last number from 21 on and its variables, and the command that runs in its namespace.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.lab import addresses, balancer
+from tests.lab.addresses import Plan
+from tests.lab.program import Program
+
+FIRST_HOST = 11
+BALANCER, REPOSITORY = "lb1", "mirror1"
+
+
+@dataclass(frozen=True)
+class Member:
+    """One machine; ``last`` ends both of its addresses."""
+
+    name: str
+    group: str
+    last: int
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+def hosts(plan: Plan, names: list[str]) -> list[Member]:
+    """The hosts that run the application."""
+    lasts = {name: FIRST_HOST + at for at, name in enumerate(names)}
+    return [
+        Member(
+            name,
+            "app",
+            last,
+            {"ansible_host": plan.management(last), "app_address": plan.service(last)},
+        )
+        for name, last in lasts.items()
+    ]
+
+
+def programs(plan: Plan, folder: Path, names: list[str]) -> list[tuple[Member, Program]]:
+    """The repository, the load balancer and whoever else is a program of this machine."""
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    mirror, front = plan.management(addresses.REPOSITORY), plan.service(addresses.BALANCER)
+    serve = [sys.executable, "-m", "http.server", "80", "--bind", mirror, "--directory", str(folder / "www")]
+    backends = {host.name: str(host.variables["app_address"]) for host in hosts(plan, names)}
+    return [
+        (
+            Member(REPOSITORY, "mirrors", addresses.REPOSITORY, here),
+            Program(REPOSITORY, serve, folder / "log" / "mirror1.log", lambda: listens(mirror, 80)),
+        ),
+        (
+            Member(BALANCER, "balancers", addresses.BALANCER, {**here, "balancer_url": f"http://{front}"}),
+            Program(
+                BALANCER,
+                balancer.command(folder, front, backends),
+                folder / "log" / "lb1.log",
+                lambda: bool(balancer.servers(folder)) if balancer.admin_socket(folder).exists() else False,
+            ),
+        ),
+    ]
+
+
+def listens(address: str, port: int) -> bool:
+    """Whether a connection is taken there."""
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def inventory(folder: Path, members: list[Member]) -> str:
+    """The inventory: a group for each kind, and what roles ask about the application."""
+    groups: dict[str, dict[str, Any]] = {}
+    for member in members:
+        groups.setdefault(member.group, {"hosts": {}})["hosts"][member.name] = dict(member.variables)
+    front = str(balancer.admin_socket(folder))
+    groups["app"]["vars"] = {
+        "app_port": balancer.PORT,
+        "drain_haproxy_host": BALANCER,
+        "drain_haproxy_socket": front,
+        "drain_backend": balancer.BACKEND,
+        "restore_haproxy_host": BALANCER,
+        "restore_haproxy_socket": front,
+        "restore_backend": balancer.BACKEND,
+        "health_check_probes": [
+            {
+                "name": "the service itself",
+                "url": "http://{{ app_address }}:{{ app_port }}/health",
+                "json": {"status": "healthy"},
+            }
+        ],
+    }
+    groups["rhel"] = {"children": {"app": {}}, "vars": ssh_variables(folder)}
+    return yaml.safe_dump({"all": {"children": groups}}, sort_keys=False, width=120)
+
+
+def ssh_variables(folder: Path) -> dict[str, str]:
+    """How Ansible comes to the hosts. A shared master connection would hide a fault from the next task."""
+    known = f"-o UserKnownHostsFile={folder / 'known_hosts'} -o StrictHostKeyChecking=yes"
+    return {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
+        "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }

@@ -1,0 +1,99 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operating system that every host runs on: built once, kept in the cache under what goes into it.
+
+Two layers, so that a change of the lab's packages does not cost a debootstrap: ``debian-<key>`` is a plain Debian with
+systemd, ssh, dnf and rpm; ``rhel-<key>`` lies above it and makes it a RHEL 9 with the application in version 1. It also
+holds the repository. Both are built in a folder of another name and moved into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import places
+from tests.lab.commands import CONTAINED, LabError, remove_tree, run
+
+SUITE = "bookworm"
+MIRROR = "http://deb.debian.org/debian"
+PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "python3", "python3-dnf", "dnf"),
+    *("dnf-plugins-core", "rpm", "createrepo-c", "gnupg", "iproute2", "iputils-ping", "ca-certificates", "procps"),
+    *("less", "kmod"),
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """What hosts are made of."""
+
+    layers: tuple[Path, ...]
+    repository: Path
+
+    @property
+    def launch(self) -> dict[str, str]:
+        """What the supervisor is told: the layers as overlayfs wants them, the uppermost first, and the packages."""
+        return {"lower": ":".join(str(layer) for layer in self.layers), "repository": str(self.repository)}
+
+
+def ensure(say: Callable[[str], None]) -> Image:
+    """Build what the cache does not have yet, one process at a time, and return it. Raises LabError."""
+    cache = places.cache()
+    debian, rhel = (cache / f"{kind}-{key}" for kind, key in keys().items())
+    with places.locked(cache / "build.lock"):
+        if not debian.exists():
+            say("building the Debian underneath (once, a few minutes)")
+            trial = _empty(cache / "building-debian")
+            include = f"--include={','.join(PACKAGES)}"
+            run(*CONTAINED, "debootstrap", "--variant=minbase", include, SUITE, str(trial), MIRROR)
+            remove_tree(trial / "var/cache/apt", trial / "var/lib/apt/lists")
+            trial.rename(debian)
+        if not rhel.exists():
+            say("building packages, repository and the RHEL above it (once)")
+            trial = _empty(cache / "building-rhel")
+            run(*CONTAINED, sys.executable, "-m", "tests.lab.image", str(debian), str(trial))
+            remove_tree(trial / "work")
+            trial.rename(rhel)
+    return Image((rhel / "root", debian), rhel / "repository")
+
+
+def forget_unfinished() -> None:
+    """Remove what a build left that was killed."""
+    lock = places.try_lock(places.cache() / "build.lock")
+    if lock is not None:
+        remove_tree(*places.cache().glob("building-*"))
+        os.close(lock)
+
+
+def clear() -> None:
+    """Remove everything from the cache. Raises LabError while a lab is up, whose hosts stand on it."""
+    up = places.lab_names()
+    if up:
+        raise LabError(f"the cache is in use by the lab {up[0]!r}; take it down first")
+    with places.locked(places.cache() / "build.lock"):
+        remove_tree(places.cache())
+
+
+def keys() -> dict[str, str]:
+    """Under which names the two layers are kept: digests of all that goes into them."""
+    debian = _digest([SUITE, *PACKAGES])
+    own = [places.FILES.parent / name for name in ("image.py", "repository.py")]
+    contents = [path.read_text(encoding="utf-8") for path in [*own, *sorted(places.FILES.iterdir())]]
+    return {"debian": debian, "rhel": _digest([debian, *contents])}
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _empty(folder: Path) -> Path:
+    """A new folder; what an interrupted build left there goes."""
+    remove_tree(folder)
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,271 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m tests.lab.supervisor FOLDER``: the process that a lab lives and dies with.
+
+It is the first process of a pid namespace and has mounts of its own, among them the folder in which network namespaces
+are kept; so whatever way it ends, the kernel ends every guest and program, unmounts every disk and takes down every
+network. It is told what to do over a socket, one line of JSON for each question and each answer. Standard input is held
+by its starter: when that ends without having said ``keep``, so does the lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tests.lab import balancer, keys, members, places, remains
+from tests.lab.addresses import REPOSITORY, Plan
+from tests.lab.commands import LabError, remove_tree, run, wait_until
+from tests.lab.faults import Faults
+from tests.lab.image import REPOSITORY_NAME
+from tests.lab.machine import Machine, wait_for_ssh
+from tests.lab.network import Network
+from tests.lab.program import Program
+
+
+class Supervisor:
+    """Everything that is in one lab."""
+
+    def __init__(self, folder: Path, launch: dict[str, Any]) -> None:
+        self.folder = folder
+        self.plan = Plan(launch["number"])
+        self.published = self._first = launch["published"]
+        self._states = Path(launch["repository"])
+        self._lower = launch["lower"]
+        self._network = Network(self.plan)
+        self._hosts = members.hosts(self.plan, launch["hosts"])
+        self._names = launch["hosts"]
+        self.machines: dict[str, Machine] = {}
+        self.programs: dict[str, Program] = {}
+        self.faults = Faults(self._network, self.machines, self.programs)
+        self._members = list(self._hosts)
+
+    # --- coming up and going down --------------------------------------------------------------------------------
+
+    def up(self) -> None:
+        """Bring everything up, and return when customers are served by every host. Raises LabError."""
+        for path in ("/run/netns", "/run/systemd/nspawn"):
+            Path(path).mkdir(parents=True, exist_ok=True)
+            run("mount", "-t", "tmpfs", "tmpfs", path)
+        run("umount", "--recursive", "/sys/fs/cgroup")
+        run("mount", "-t", "cgroup2", "none", "/sys/fs/cgroup")
+        for name in ("log", "www", "machines"):
+            (self.folder / name).mkdir()
+        self._network.build()
+        host_keys = keys.make(self.folder, [host.variables["ansible_host"] for host in self._hosts])
+        for host in self._hosts:
+            self._network.attach(host.name, host.last)
+            self.machines[host.name] = self._machine(host.name, host_keys)
+            self.machines[host.name].make_disk()
+            self.machines[host.name].power_on()
+        self.publish(self.published)
+        for member, program in members.programs(self.plan, self.folder, self._names):
+            self._network.attach(member.name, member.last)
+            self._members.append(member)
+            self.programs[program.name] = program
+            program.start()
+        (self.folder / "inventory.yml").write_text(members.inventory(self.folder, self._members), encoding="utf-8")
+        for program in self.programs.values():
+            program.wait()
+        for host in self._hosts:
+            self._wait_for(host.name)
+
+    def down(self) -> None:
+        """End everything, in the order that leaves nothing."""
+        for machine in self.machines.values():
+            machine.power_off()
+        for program in self.programs.values():
+            program.stop()
+        for machine in self.machines.values():
+            machine.drop_disk()
+
+    def _machine(self, name: str, host_keys: dict[str, tuple[str, int]]) -> Machine:
+        mirror = self.plan.management(REPOSITORY)
+        files = {
+            **host_keys,
+            "etc/hostname": (f"{name}\n", 0o644),
+            "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {name}\n{mirror} {REPOSITORY_NAME}\n", 0o644),
+        }
+        cgroup = f"holdfast-lab-{self.plan.number}-{name}"
+        return Machine(name, self.folder / "machines" / name, self._lower, cgroup, files)
+
+    def _wait_for(self, name: str) -> None:
+        member = next(host for host in self._hosts if host.name == name)
+        wait_for_ssh(self.machines[name], member.variables["ansible_host"])
+        served = f"{name} is up, but HAProxy does not find its application healthy"
+        wait_until(lambda: name in balancer.serving(self.folder), 60, served)
+
+    # --- what it can be told -------------------------------------------------------------------------------------
+
+    def publish(self, state: str) -> None:
+        """Let the repository be as it was at that time. Raises LabError."""
+        target = self._states / str(state)
+        if not target.is_dir():
+            there = ", ".join(sorted(path.name for path in self._states.iterdir()))
+            raise LabError(f"the repository has no state {state!r}; it has {there}")
+        link = self.folder / "www" / "content.new"
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+        link.rename(link.with_name("content"))
+        self.published = state
+
+    def fault(self, name: str, host: str = "", value: float | None = None, undo: bool = False) -> None:
+        """Put a fault, or take it back."""
+        if undo:
+            self.faults.take_back(name, host)
+        else:
+            self.faults.put(name, host, value)
+
+    def power(self, host: str, on: bool) -> None:
+        """Switch a host on, or pull its plug."""
+        machine = self._known(host)
+        if on:
+            machine.power_on()
+        else:
+            machine.power_off()
+
+    def renew(self, hosts: list[str]) -> None:
+        """Give hosts new disks, as they were in the beginning, without faults; return when they serve."""
+        for host in hosts:
+            machine = self._known(host)
+            self.faults.forget(host)
+            machine.power_off()
+            machine.drop_disk()
+            machine.make_disk()
+            machine.power_on()
+        for host in hosts:
+            balancer.enable(self.folder, host)
+            self._wait_for(host)
+
+    def reset(self) -> None:
+        """Let everything be as it was when the lab had come up."""
+        self.faults.forget("")
+        self.publish(self._first)
+        self.renew(list(self.machines))
+
+    def status(self) -> dict[str, Any]:
+        """Who is here and how they are."""
+        parts: dict[str, Machine | Program] = {**self.machines, **self.programs}
+        rows = [
+            {
+                "name": member.name,
+                "group": member.group,
+                "state": parts[member.name].state,
+                "management": self.plan.management(member.last),
+                "service": self.plan.service(member.last),
+            }
+            for member in self._members
+        ]
+        faults = [{"name": name, "host": host, "value": value} for (name, host), value in self.faults.active.items()]
+        return {"published": self.published, "members": rows, "faults": faults, "url": self.url}
+
+    @property
+    def url(self) -> str:
+        """Where customers ask."""
+        front = next(member for member in self._members if member.name == members.BALANCER)
+        return str(front.variables["balancer_url"])
+
+    def _known(self, host: str) -> Machine:
+        if host not in self.machines:
+            raise LabError(f"there is no host {host!r}; there are {', '.join(self.machines)}")
+        return self.machines[host]
+
+    # --- being told ----------------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Answer until somebody says "down", or the starter ends without having said "keep"."""
+        acts: dict[str, Callable[..., Any]] = {
+            "publish": self.publish,
+            "fault": self.fault,
+            "power": self.power,
+            "renew": self.renew,
+            "reset": self.reset,
+            "status": self.status,
+        }
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(self.folder / "control.sock"))
+            door.listen()
+            tell({"ready": True})
+            watched: list[Any] = [door, 0]
+            while True:
+                ready = select.select(watched, [], [])[0]
+                if 0 in ready:
+                    if not os.read(0, 100).startswith(b"keep"):
+                        return
+                    watched.remove(0)
+                    let_go()
+                if door in ready and not answer(door, acts):
+                    return
+
+
+def answer(door: socket.socket, acts: dict[str, Callable[..., Any]]) -> bool:
+    """Answer one question; False when it was to go down."""
+    line, _address = door.accept()
+    with line, line.makefile("rw", encoding="utf-8") as file:
+        line.settimeout(5)
+        try:
+            asked = json.loads(file.readline())
+            if asked["act"] == "down":
+                return False
+            said = {"result": acts[asked["act"]](**asked["with"])}
+        except LabError as error:
+            said = {"error": str(error)}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            said = {"error": f"{type(error).__name__}: {error}"}
+        with contextlib.suppress(OSError):  # whoever asked may have gone
+            file.write(json.dumps(said) + "\n")
+            file.flush()
+    return True
+
+
+def tell(said: dict[str, Any]) -> None:
+    """Say something to the starter, if it is still there."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(said).encode() + b"\n")
+
+
+def let_go() -> None:
+    """Be nobody's: the starter's pipes are closed."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+
+
+def main(folder: Path) -> int:
+    """Be a lab until its end."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, end)
+    launch = json.loads((folder / "launch.json").read_text(encoding="utf-8"))
+    lab = Supervisor(folder, launch)
+    try:
+        lab.up()
+        lab.serve()
+    except (LabError, OSError) as error:
+        tell({"error": str(error)})
+        return 1
+    finally:
+        lab.down()
+        remove_tree(folder)
+        for lock in (places.network_lock(lab.plan.number), places.lab_lock(folder.name)):
+            lock.unlink(missing_ok=True)
+        remains.remove_empty()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
