@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import http.client
 import shutil
 import socket
 import string
@@ -65,3 +66,15 @@ def serving(folder: Path) -> list[str]:
         ]
     except OSError:
         return []
+
+
+def healthy(address: str) -> bool:
+    """Whether the application at an address says that it is, asked directly."""
+    line = http.client.HTTPConnection(address, PORT, timeout=2)
+    try:
+        line.request("GET", "/health")
+        return line.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        line.close()

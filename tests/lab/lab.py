@@ -117,14 +117,17 @@ class Lab:
 
     def _end(self) -> None:
         """Ask the supervisor to end, and kill it when it does not."""
-        wait_until((self.folder / "state.json").exists, 20, f"the lab {self.name!r} is about to come up; try again")
+        state = self.folder / "state.json"
+        coming = f"the lab {self.name!r} is about to come up; try again"
+        wait_until(lambda: state.exists() or self._lockable(), 20, coming)
         try:
-            self.ask("down")
+            self._talk("down", {}, seconds=5)
             wait_until(self._lockable, 10, "it does not end")
         except LabError:
-            state = json.loads((self.folder / "state.json").read_text(encoding="ascii"))
-            if started(state["pid"]) == state["started"]:
-                os.kill(state["pid"], signal.SIGKILL)
+            if state.exists():
+                told = json.loads(state.read_text(encoding="ascii"))
+                if started(told["pid"]) == told["started"]:
+                    os.kill(told["pid"], signal.SIGKILL)
 
     def _lockable(self) -> bool:
         lock = places.try_lock(places.lab_lock(self.name))
@@ -136,18 +139,20 @@ class Lab:
 
     def ask(self, act: str, **given: Any) -> Any:
         """Have the supervisor do something. Raises LabError when it cannot, or when there is none."""
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(180)
-            try:
-                line.connect(str(self.folder / "control.sock"))
-                line.sendall(json.dumps({"act": act, "with": given}).encode() + b"\n")
-                text = b"".join(iter(lambda: line.recv(65536), b""))
-            except OSError as error:
-                raise LabError(f"the lab {self.name!r} is not up ({error}); python -m tests.lab up") from None
-        said = json.loads(text or b"{}")
+        said = json.loads(self._talk(act, given, seconds=180) or "{}")
         if "error" in said:
             raise LabError(said["error"])
         return said.get("result")
+
+    def _talk(self, act: str, given: Mapping[str, Any], seconds: float) -> str:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(seconds)
+            try:
+                line.connect(str(self.folder / "control.sock"))
+                line.sendall(json.dumps({"act": act, "with": given}).encode() + b"\n")
+                return b"".join(iter(lambda: line.recv(65536), b"")).decode()
+            except OSError as error:
+                raise LabError(f"the lab {self.name!r} does not answer ({error}); python -m tests.lab up") from None
 
     def fault(self, name: str, host: str = "", value: float | None = None) -> None:
         """Put a fault. Raises LabError."""
@@ -215,7 +220,7 @@ class Lab:
             time.sleep(0.2)
 
     def ansible(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ``ansible-<program>`` (or ``ansible`` itself, for "") on the lab; standard error is part of ``stdout``."""
+        """Run ``ansible-<program>``, or ``ansible`` itself for ""; standard error is part of ``stdout``."""
         folder = os.path.dirname(sys.executable)
         command = [os.path.join(folder, f"ansible-{program}" if program else "ansible"), *arguments]
         more = {"ANSIBLE_INVENTORY": str(self.inventory), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_LOCALHOST_WARNING": "false"}

@@ -4,7 +4,8 @@
 """Who is in a lab: names, groups of the inventory, addresses, and what is said about each.
 
 A further machine that is a program (a double of something that cannot run here) is one more entry of ``programs``: a
-member with a group, a last number from 21 on and its variables, and the command that runs in its namespace.
+member with a group, a last number from 21 on and its variables, and the command that runs in its namespace. What is the
+same for its whole group stands in ``group_variables``.
 """
 
 from __future__ import annotations
@@ -59,14 +60,14 @@ def programs(plan: Plan, folder: Path, names: list[str]) -> list[tuple[Member, P
     return [
         (
             Member(REPOSITORY, "mirrors", addresses.REPOSITORY, here),
-            Program(REPOSITORY, serve, folder / "log" / "mirror1.log", lambda: listens(mirror, 80)),
+            Program(REPOSITORY, serve, folder / "log" / f"{REPOSITORY}.log", lambda: listens(mirror, 80)),
         ),
         (
             Member(BALANCER, "balancers", addresses.BALANCER, {**here, "balancer_url": f"http://{front}"}),
             Program(
                 BALANCER,
                 balancer.command(folder, front, backends),
-                folder / "log" / "lb1.log",
+                folder / "log" / f"{BALANCER}.log",
                 lambda: bool(balancer.servers(folder)) if balancer.admin_socket(folder).exists() else False,
             ),
         ),
@@ -83,37 +84,42 @@ def listens(address: str, port: int) -> bool:
 
 
 def inventory(folder: Path, members: list[Member]) -> str:
-    """The inventory: a group for each kind, and what roles ask about the application."""
+    """The inventory: a group for each kind, with what is the same for all in it."""
     groups: dict[str, dict[str, Any]] = {}
     for member in members:
         groups.setdefault(member.group, {"hosts": {}})["hosts"][member.name] = dict(member.variables)
-    front = str(balancer.admin_socket(folder))
-    groups["app"]["vars"] = {
-        "app_port": balancer.PORT,
-        "drain_haproxy_host": BALANCER,
-        "drain_haproxy_socket": front,
-        "drain_backend": balancer.BACKEND,
-        "restore_haproxy_host": BALANCER,
-        "restore_haproxy_socket": front,
-        "restore_backend": balancer.BACKEND,
-        "health_check_probes": [
-            {
-                "name": "the service itself",
-                "url": "http://{{ app_address }}:{{ app_port }}/health",
-                "json": {"status": "healthy"},
-            }
-        ],
-    }
-    groups["rhel"] = {"children": {"app": {}}, "vars": ssh_variables(folder)}
+    groups["rhel"] = {"children": {"app": {}}}
+    for group, variables in group_variables(folder).items():
+        groups[group]["vars"] = variables
     return yaml.safe_dump({"all": {"children": groups}}, sort_keys=False, width=120)
 
 
-def ssh_variables(folder: Path) -> dict[str, str]:
-    """How Ansible comes to the hosts. A shared master connection would hide a fault from the next task."""
+def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
+    """How the hosts are reached, and what roles ask about the application."""
+    front = str(balancer.admin_socket(folder))
     known = f"-o UserKnownHostsFile={folder / 'known_hosts'} -o StrictHostKeyChecking=yes"
     return {
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
-        "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes",
-        "ansible_python_interpreter": "/usr/bin/python3",
+        "app": {
+            "app_port": balancer.PORT,
+            "drain_haproxy_host": BALANCER,
+            "drain_haproxy_socket": front,
+            "drain_backend": balancer.BACKEND,
+            "restore_haproxy_host": BALANCER,
+            "restore_haproxy_socket": front,
+            "restore_backend": balancer.BACKEND,
+            "health_check_probes": [
+                {
+                    "name": "the service itself",
+                    "url": "http://{{ app_address }}:{{ app_port }}/health",
+                    "json": {"status": "healthy"},
+                }
+            ],
+        },
+        "rhel": {
+            "ansible_user": "root",
+            "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
+            # A shared master connection would hide a fault from the next task.
+            "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes",
+            "ansible_python_interpreter": "/usr/bin/python3",
+        },
     }

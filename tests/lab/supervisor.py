@@ -102,7 +102,9 @@ class Supervisor:
     def _wait_for(self, name: str) -> None:
         member = next(host for host in self._hosts if host.name == name)
         wait_for_ssh(self.machines[name], member.variables["ansible_host"])
-        served = f"{name} is up, but HAProxy does not find its application healthy"
+        address = str(member.variables["app_address"])
+        wait_until(lambda: balancer.healthy(address), 30, f"{name} is up, but its application is not healthy")
+        served = f"{name} is healthy, but HAProxy does not find so"
         wait_until(lambda: name in balancer.serving(self.folder), 60, served)
 
     # --- what it can be told -------------------------------------------------------------------------------------
