@@ -62,7 +62,7 @@ def act(given: argparse.Namespace, lab: Lab) -> None:
     elif given.act == "fault" and given.fault is None:
         for fault in FAULTS.values():
             amount = "" if fault.value is None else f" (VALUE is {fault.value:g} unless given)"
-            print(f"{fault.name:16} {'HOST' if fault.per_host else '':5} {fault.says}{amount}")
+            print(f"{fault.name:16} {'HOST' if fault.of else '':5} {fault.says}{amount}")
     else:
         change(given, lab)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from tests.lab import places
 from tests.lab.commands import LabError, run
 
-CONTROLLER, REPOSITORY, BALANCER = 1, 2, 3
-"""The last number of the addresses of those who are in every lab; hosts begin at 11, further machines at 21."""
+CONTROLLER, REPOSITORY, BALANCER, WINDOWS = 1, 2, 3, 21
+"""The last number of the addresses of those who are in every lab; hosts begin at 11."""
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ from tests.lab.program import Program
 
 @dataclass(frozen=True)
 class Fault:
-    """One kind of fault. ``value`` is what it is measured in and how much of it there is unless somebody says so."""
+    """One kind of fault.
+
+    ``value`` is how much of it there is unless somebody says so. It is a ``host``'s, or a ``cable``'s and so anybody's
+    who is connected, or nobody's.
+    """
 
     name: str
     says: str
     value: float | None = None
-    per_host: bool = True
+    of: str = "host"
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -30,9 +34,11 @@ FAULTS: Mapping[str, Fault] = {
     for fault in (
         Fault("no-return", "the host does not come back from its next reboot; taken back, it is switched on"),
         Fault("slow-boot", "between going down and booting VALUE seconds pass", 20),
-        Fault("management-cut", "the management cable has no carrier; customers still reach the host"),
-        Fault("packet-loss", "VALUE of a hundred packets to and from the host are lost, on both networks", 30),
-        Fault("repository-down", "nobody listens where the packages were", per_host=False),
+        Fault("management-cut", "the management cable has no carrier; customers still reach the host", of="cable"),
+        Fault(
+            "packet-loss", "VALUE of a hundred packets to and from the host are lost, on both networks", 30, of="cable"
+        ),
+        Fault("repository-down", "nobody listens where the packages were", of=""),
         Fault("disk-full", "there is no room on /var"),
     )
 }
@@ -52,13 +58,13 @@ class Faults:
         fault = self._fault(name, host)
         amount = fault.value if value is None else value
         self._check_amount(fault, amount)
-        self._acts(host)[name][0](amount or 0)
+        self._put_on(host)[name](amount or 0)
         self.active[name, host] = amount
 
     def take_back(self, name: str, host: str = "") -> None:
         """Let it be well again; doing so twice does no harm. Raises LabError for what there is not."""
         self._fault(name, host)
-        self._acts(host)[name][1]()
+        self._taken_from(host)[name]()
         self.active.pop((name, host), None)
 
     def forget(self, host: str) -> None:
@@ -71,10 +77,10 @@ class Faults:
         fault = FAULTS.get(name)
         if fault is None:
             raise LabError(f"there is no fault {name!r}; there are {', '.join(FAULTS)}")
-        if fault.per_host and host not in self._machines:
-            raise LabError(f"{name} needs a host, one of {', '.join(self._machines)}; it got {host or 'none'}")
-        if not fault.per_host and host:
-            raise LabError(f"{name} has no host; it got {host}")
+        whose = {"host": [*self._machines], "cable": self._network.attached, "": [""]}[fault.of]
+        if host not in whose:
+            there = f"needs a host, one of {', '.join(whose)}" if fault.of else "is nobody's"
+            raise LabError(f"{name} {there}; it got {host or 'none'}")
         return fault
 
     @staticmethod
@@ -84,16 +90,30 @@ class Faults:
         if amount is not None and not 0 < amount <= (100 if fault.name == "packet-loss" else 3600):
             raise LabError(f"{amount:g} is no amount for {fault.name}: {fault.says}")
 
-    def _acts(self, host: str) -> dict[str, tuple[Callable[[float], None], Callable[[], None]]]:
-        """How each fault is put, and how it is taken back."""
-        if not host:
-            mirror = self._programs[REPOSITORY]
-            return {"repository-down": (lambda _amount: mirror.stop(), mirror.serve)}
-        machine, network = self._machines[host], self._network
-        return {
-            "no-return": (lambda _amount: machine.refuse(), machine.allow),
-            "slow-boot": (machine.slow_down, lambda: machine.slow_down(0)),
-            "management-cut": (lambda _amount: network.cut(host), lambda: network.mend(host)),
-            "packet-loss": (lambda amount: network.lose(host, int(amount)), lambda: network.keep(host)),
-            "disk-full": (lambda _amount: machine.fill(), machine.unfill),
+    def _put_on(self, host: str) -> dict[str, Callable[[float], None]]:
+        """How each fault is put on a host, or on nobody."""
+        acts: dict[str, Callable[[float], None]] = {
+            "management-cut": lambda _amount: self._network.cut(host),
+            "packet-loss": lambda amount: self._network.lose(host, int(amount)),
+            "repository-down": lambda _amount: self._programs[REPOSITORY].stop(),
         }
+        if host in self._machines:
+            machine = self._machines[host]
+            acts["no-return"] = lambda _amount: machine.refuse()
+            acts["slow-boot"] = machine.slow_down
+            acts["disk-full"] = lambda _amount: machine.fill()
+        return acts
+
+    def _taken_from(self, host: str) -> dict[str, Callable[[], None]]:
+        """How each fault is taken back."""
+        acts: dict[str, Callable[[], None]] = {
+            "management-cut": lambda: self._network.mend(host),
+            "packet-loss": lambda: self._network.keep(host),
+            "repository-down": self._programs[REPOSITORY].serve,
+        }
+        if host in self._machines:
+            machine = self._machines[host]
+            acts["no-return"] = machine.allow
+            acts["slow-boot"] = lambda: machine.slow_down(0)
+            acts["disk-full"] = machine.unfill
+        return acts

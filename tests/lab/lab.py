@@ -19,6 +19,8 @@ from typing import Any
 
 from tests.lab import addresses, balancer, places, remains, requirements, rootfs
 from tests.lab.commands import APART, LabError, started, wait_until
+from tests.lab.members import WINDOWS
+from tests.lab.windows.control import Control
 
 HOSTS = ("app1", "app2", "app3")
 
@@ -69,10 +71,15 @@ class Lab:
 
     def _launch(self, launch: Mapping[str, Any], locks: tuple[int, int]) -> None:
         """Start the supervisor, to which both locks pass, and wait for its word."""
-        self.folder.mkdir(parents=True, mode=0o755)
+        self.folder.mkdir(parents=True, mode=0o700)
         (self.folder / "launch.json").write_text(json.dumps(launch), encoding="utf-8")
         paths = [str(places.REPOSITORY), os.environ.get("PYTHONPATH", "")]
-        environment = {**os.environ, "PATH": requirements.PATH, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        environment = {
+            **os.environ,
+            "PATH": requirements.PATH,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "TMPDIR": str(self.folder),
+        }
         with tempfile.TemporaryFile() as complaints:
             self._supervisor = subprocess.Popen(
                 [*APART, sys.executable, "-m", "tests.lab.supervisor", str(self.folder)],
@@ -190,6 +197,11 @@ class Lab:
     def servers(self) -> dict[str, dict[str, str]]:
         """HAProxy's servers by name, each as its line of ``show stat``. Raises OSError."""
         return balancer.servers(self.folder)
+
+    @property
+    def windows(self) -> Control:
+        """What tests tell the Windows double."""
+        return Control(self.folder / f"{WINDOWS}.sock")
 
     def ssh(self, host: str, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command on a host as root, without Ansible."""

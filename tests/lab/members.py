@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from tests.lab.addresses import Plan
 from tests.lab.program import Program
 
 FIRST_HOST = 11
-BALANCER, REPOSITORY = "lb1", "mirror1"
+BALANCER, REPOSITORY, WINDOWS = "lb1", "mirror1", "win1"
+WINRM = 5985
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,29 @@ def hosts(plan: Plan, names: list[str]) -> list[Member]:
 
 
 def programs(plan: Plan, folder: Path, names: list[str]) -> list[tuple[Member, Program]]:
-    """The repository, the load balancer and whoever else is a program of this machine."""
+    """The repository, the load balancer, the Windows double and whoever else is a program of this machine."""
     here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     mirror, front = plan.management(addresses.REPOSITORY), plan.service(addresses.BALANCER)
-    serve = [sys.executable, "-m", "http.server", "80", "--bind", mirror, "--directory", str(folder / "www")]
+    windows = plan.management(addresses.WINDOWS)
     backends = {host.name: str(host.variables["app_address"]) for host in hosts(plan, names)}
+    serve = [sys.executable, "-m", "http.server", "80", "--bind", mirror, "--directory", str(folder / "www")]
+    double = [sys.executable, "-m", "tests.lab.windows", "--name", WINDOWS.upper(), "--host", windows]
+    double += ["--port", str(WINRM), "--control", str(folder / f"{WINDOWS}.sock")]
+
+    def program(member: Member, command: list[str], answers: Callable[[], bool]) -> tuple[Member, Program]:
+        return member, Program(member.name, command, folder / "log" / f"{member.name}.log", answers)
+
     return [
-        (
-            Member(REPOSITORY, "mirrors", addresses.REPOSITORY, here),
-            Program(REPOSITORY, serve, folder / "log" / f"{REPOSITORY}.log", lambda: listens(mirror, 80)),
-        ),
-        (
+        program(Member(REPOSITORY, "mirrors", addresses.REPOSITORY, here), serve, lambda: listens(mirror, 80)),
+        program(
             Member(BALANCER, "balancers", addresses.BALANCER, {**here, "balancer_url": f"http://{front}"}),
-            Program(
-                BALANCER,
-                balancer.command(folder, front, backends),
-                folder / "log" / f"{BALANCER}.log",
-                lambda: bool(balancer.servers(folder)) if balancer.admin_socket(folder).exists() else False,
-            ),
+            balancer.command(folder, front, backends),
+            lambda: balancer.admin_socket(folder).exists() and listens(front, 80),
+        ),
+        program(
+            Member(WINDOWS, "windows", addresses.WINDOWS, {"ansible_host": windows}),
+            double,
+            lambda: listens(windows, WINRM),
         ),
     ]
 
@@ -114,6 +120,15 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
                     "json": {"status": "healthy"},
                 }
             ],
+        },
+        "windows": {
+            "ansible_connection": "winrm",
+            "ansible_port": WINRM,
+            "ansible_user": "ansible",
+            "ansible_password": "Secret1!",
+            "ansible_winrm_scheme": "http",
+            "ansible_winrm_transport": "ntlm",
+            "ansible_winrm_proxy": None,
         },
         "rhel": {
             "ansible_user": "root",

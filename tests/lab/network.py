@@ -23,6 +23,7 @@ class Network:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.attached: list[str] = []
 
     def build(self) -> None:
         """Make the switch and connect this machine."""
@@ -51,6 +52,7 @@ class Network:
                 f"link set {interface} up",
             ]
         self._in(name, commands)
+        self.attached.append(name)
 
     def cut(self, name: str) -> None:
         """Take the carrier from the management cable of a machine."""

@@ -151,9 +151,14 @@ class Supervisor:
 
     def reset(self) -> None:
         """Let everything be as it was when the lab had come up."""
-        self.faults.forget("")
+        for _name, whose in list(self.faults.active):
+            self.faults.forget(whose)
         self.publish(self._first)
+        double = self.programs[members.WINDOWS]
+        double.stop()
+        double.start()
         self.renew(list(self.machines))
+        double.wait()
 
     def status(self) -> dict[str, Any]:
         """Who is here and how they are."""

@@ -216,6 +216,16 @@ def test_a_cut_management_cable_is_the_managers_trouble_only(disturbed: Lab) -> 
     assert disturbed.boot_id("app1", patience=10) == first
 
 
+def test_a_machine_that_is_a_program_has_cables_too(disturbed: Lab) -> None:
+    pong = '"ping": "pong"'
+    assert pong in task(disturbed, "win1", "ansible.windows.win_ping")
+    disturbed.fault("management-cut", "win1")
+    done = disturbed.ansible("", "win1", "-m", "ansible.windows.win_ping", "-e", "ansible_winrm_connection_timeout=3")
+    assert "UNREACHABLE" in done.stdout
+    disturbed.heal("management-cut", "win1")
+    assert pong in task(disturbed, "win1", "ansible.windows.win_ping")
+
+
 def test_packets_are_lost_and_are_not(disturbed: Lab) -> None:
     command = f"ping -q -c 200 -i 0.01 -W 1 {address(disturbed, 'app1')}; true"
 
@@ -256,7 +266,9 @@ def test_what_there_is_not_is_refused_with_what_there_is(lab: Lab) -> None:
         lab.fault("meteor", "app1")
     with pytest.raises(LabError, match="no-return needs a host, one of app1, app2, app3; it got none"):
         lab.fault("no-return")
-    with pytest.raises(LabError, match="repository-down has no host; it got app1"):
+    with pytest.raises(LabError, match="disk-full needs a host, one of app1, app2, app3; it got win1"):
+        lab.fault("disk-full", "win1")
+    with pytest.raises(LabError, match="repository-down is nobody's; it got app1"):
         lab.fault("repository-down", "app1")
     with pytest.raises(LabError, match="200 is no amount for packet-loss"):
         lab.fault("packet-loss", "app1", 200)
