@@ -78,13 +78,16 @@ class Reached:
         wanted: dict[str, Any] = {"connection_timeout": seconds, "timeout": seconds}
         if self._connection.transport.rpartition(".")[2] == "ssh":
             wanted["ssh_args"] = f"{_SSH_ALONE} {changed['ssh_args'][0] or ''}".strip()
-        self.drop()
+            self.drop()  # a shared connection is found by its old options
         self._set({name: value for name, value in wanted.items() if changed[name][1]})
+        self.drop()
         try:
             yield
-        finally:
             self._set({name: value for name, (value, known) in changed.items() if known})
             self.drop()
+        except BaseException:  # no drop here: some connections are made again by it, and would wait for the lost host
+            self._set({name: value for name, (value, known) in changed.items() if known})
+            raise
 
     def _option(self, name: str) -> tuple[Any, bool]:
         """An option of the connection and whether it has one of that name."""

@@ -43,7 +43,8 @@ def main() -> None:
         tempfile.NamedTemporaryFile("w", prefix="double-ntlm-") as known,
         Server(machine, chosen.host, chosen.port) as server,
     ):
-        known.write(f"{machine.name}:{machine.user}:{machine.password}\n")
+        # Clients name the computer, or nothing, as the domain of a local user.
+        known.writelines(f"{domain}:{machine.user}:{machine.password}\n" for domain in ("", machine.name))
         known.flush()
         os.environ["NTLM_USER_FILE"] = known.name
         if chosen.certificate:

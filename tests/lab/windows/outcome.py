@@ -26,9 +26,11 @@ class Outcome:
     errors: str = ""
 
 
-def not_modelled(what: str) -> Outcome:
-    """The loud end of whatever the double does not know."""
-    return Outcome(NOT_MODELLED, errors=f"windows double: not modelled: {what}")
+def not_modelled(what: str, for_module: bool = False) -> Outcome:
+    """The loud end of whatever the double does not know; a module's is a result too, so that people read it."""
+    text = f"windows double: not modelled: {what}"
+    result = json.dumps({"failed": True, "rc": NOT_MODELLED, "msg": text}) + "\r\n"
+    return Outcome(NOT_MODELLED, output=result if for_module else "", errors=text)
 
 
 def said(values: Mapping[str, Any], status: int = 0) -> Outcome:

@@ -17,11 +17,13 @@ from .outcome import NotModelled, Outcome, not_modelled, said
 
 def run(host: Host, command_line: str, stdin: bytes) -> Outcome:
     """Run a command line to its end; what is not modelled ends loudly."""
+    request: envelope.Request | None = None
     try:
-        return _run(host, envelope.read(command_line, stdin))
+        request = envelope.read(command_line, stdin)
+        return _run(host, request)
     except NotModelled as error:
         host.machine.note(f"not modelled: {error}")
-        return not_modelled(str(error))
+        return not_modelled(str(error), for_module=isinstance(request, ModuleCall))
 
 
 def _run(host: Host, request: envelope.Request) -> Outcome:
