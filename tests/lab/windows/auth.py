@@ -81,6 +81,7 @@ class Session:
     def sealed(self, message: bytes) -> bytes:
         """A message, encrypted."""
         wrapped = self._context.wrap_winrm(message)
+        signature, data = bytes(wrapped.header), bytes(wrapped.data)
         return (
             _BOUNDARY
             + b"\r\n\tContent-Type: application/HTTP-SPNEGO-session-encrypted\r\n"
@@ -90,9 +91,9 @@ class Session:
             + _BOUNDARY
             + b"\r\n"
             + _OCTETS
-            + struct.pack("<i", len(wrapped.header))
-            + wrapped.header
-            + wrapped.data
+            + struct.pack("<i", len(signature))
+            + signature
+            + data
             + _BOUNDARY
             + b"--\r\n"
         )

@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import Stage
 
-SECURITY = {"patch_windows_categories": ["SecurityUpdates"]}
+SECURITY: dict[str, Any] = {"patch_windows_categories": ["SecurityUpdates"]}
 
 
 def test_updates_are_installed_once_and_reported(stage: Stage) -> None:
