@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
 
-from .conftest import Played, Stage
+from tests.lab.played import Played
+
+from .conftest import Stage
 
 
 def reboot(**options: Any) -> dict[str, Any]:
@@ -91,9 +95,6 @@ def test_a_host_that_ignores_the_order_is_not_proven(stage: Stage) -> None:
 def test_a_clock_that_was_set_is_no_reboot(stage: Stage) -> None:
     """Windows counts its boot time back from its clock, so that the time alone has changed."""
     stage.control.faults(ignores_reboot=True)
-    stage.control.wish("answer", script="jump", status=0)
-    import threading
-    import time
 
     def jump() -> None:
         while "reboot ordered" not in stage.control.state()["log"]:
@@ -149,8 +150,6 @@ def test_what_is_wrong_afterwards_is_named(stage: Stage) -> None:
 def test_a_host_that_keeps_silent_is_given_up_in_time(stage: Stage) -> None:
     """Nothing refuses the connection and nothing answers: every try must end by itself."""
     stage.control.faults(never_returns=True)
-    import threading
-    import time
 
     def silence() -> None:
         while stage.control.state()["up"]:

@@ -1,0 +1,181 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""verified_reboot on the lab's hosts: real systemd, real ssh, real boot ids."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab.lab import Lab
+from tests.lab.played import Played, Step, play
+
+pytestmark = pytest.mark.slow
+
+
+class Stage:
+    """The lab, and plays on its first host with connections that are shared, as ssh has them by default."""
+
+    def __init__(self, lab: Lab, folder: Path, sockets: str) -> None:
+        self.lab, self._folder = lab, folder
+        variables = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))
+        found = next(one["ansible_ssh_args"] for one in _mappings(variables) if "ansible_ssh_args" in one)
+        alone = "-o ControlMaster=no -o ControlPath=none"
+        assert alone in found
+        shared = f"-o ControlMaster=auto -o ControlPersist=60s -o ControlPath={sockets}/%C"
+        self._ssh = str(found).replace(alone, shared)
+
+    def play(self, *steps: Step, check: bool = False, **more: Any) -> Played:
+        """Run tasks and roles; a first task makes the shared connection."""
+        first = {"name": "first", "ansible.builtin.raw": "true", "changed_when": False}
+        variables = {"ansible_ssh_args": self._ssh, **more}
+        return play(self.lab.inventory, "app1", (first, *steps), self._folder, check, **variables)
+
+
+def _mappings(value: Any) -> list[dict[str, Any]]:
+    """Every mapping in a document."""
+    if isinstance(value, dict):
+        return [value, *(inner for part in value.values() for inner in _mappings(part))]
+    return [inner for part in value for inner in _mappings(part)] if isinstance(value, list) else []
+
+
+@pytest.fixture
+def stage(lab_as_new: Lab, tmp_path: Path) -> Iterator[Stage]:
+    """The lab as new. The name of a socket is short, so pytest's own folders are too deep for them."""
+    with tempfile.TemporaryDirectory(prefix="reboot-") as sockets:
+        yield Stage(lab_as_new, tmp_path, sockets)
+        for path in Path(sockets).iterdir():
+            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "app1"], capture_output=True, check=False)
+
+
+def reboot(**options: Any) -> dict[str, Any]:
+    """The task, with times for tests."""
+    quick = {"reboot_timeout": 40, "connect_timeout": 2, "checks_timeout": 20}
+    return {"name": "reboot", "holdfast.ops.verified_reboot": {**quick, **options}}
+
+
+def failed(played: Played) -> dict[str, Any]:
+    """The result of the task, which must have failed and not be unreachable."""
+    assert played.counts["unreachable"] == 0
+    result = played.result("reboot")
+    assert result["failed"] is True
+    assert (
+        result["msg"]
+        == f"app1: {result['step']} failed after {result['elapsed']} s: {result['reason']}. Next: "
+        + (result["next_action"])
+    )
+    return result
+
+
+def test_a_reboot_is_proven_by_another_boot_id(stage: Stage) -> None:
+    before = stage.lab.boot_id("app1")
+    played = stage.play(reboot(services=["shopfront"], post_checks=["systemctl is-system-running --wait"]))
+    result = played.result("reboot")
+    assert played.status == 0, result
+    assert (result["boot_id_before"], result["boot_id_after"]) == (before, stage.lab.boot_id("app1"))
+    assert result["boot_id_before"] != result["boot_id_after"]
+    assert result["boot_time_after"] > result["boot_time_before"]
+    assert [check["ok"] for check in result["post_checks"]] == [True, True, True]
+
+
+def test_an_update_asks_for_a_reboot_and_a_second_run_leaves_the_host_alone(stage: Stage) -> None:
+    update = {"name": "update", "ansible.builtin.dnf": {"name": "*", "state": "latest"}}
+    played = stage.play(reboot(when_pending=True), update, "verified_reboot", "verified_reboot")
+    assert played.status == 0, played.last
+    assert played.result("reboot")["changed"] is False
+    first, second = (result for name, result in played.results if name.endswith("Reboot the host"))
+    assert (first["rebooted"], second["rebooted"]) == (True, False)
+    assert "kernel" in " ".join(first["pending_before"]["reasons"])
+    assert first["pending_after"] == {"known": True, "pending": False, "reasons": [], "note": ""}
+
+
+def test_a_host_that_never_returns_fails_where_the_builtin_reboot_is_unreachable(stage: Stage) -> None:
+    stage.lab.fault("no-return", "app1")
+    rescue = {"name": "seen", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}
+    played = stage.play({"block": [reboot(reboot_timeout=8)], "rescue": [rescue]})
+    assert (played.status, played.counts["rescued"]) == (0, 1)
+    result = failed(played)
+    assert result["step"] == "waiting for the host to return"
+    assert result["reason"].startswith("no answer within 8 s")
+    assert 8 <= result["elapsed"] < 20
+    assert played.result("seen")["msg"] == result["msg"]
+
+    stage.lab.reset()
+    stage.lab.fault("no-return", "app1")
+    builtin = {"name": "builtin", "ansible.builtin.reboot": {"reboot_timeout": 8, "connect_timeout": 2}}
+    played = stage.play({"block": [builtin], "rescue": [rescue]})
+    assert (played.counts["rescued"], played.counts["unreachable"]) == (0, 1)
+
+
+def test_a_slow_boot_within_the_time_is_good(stage: Stage) -> None:
+    stage.lab.fault("slow-boot", "app1", 12)
+    played = stage.play(reboot())
+    assert played.status == 0, played.last
+    assert played.last["elapsed"] > 12
+
+
+def test_a_management_link_that_is_cut_meanwhile_fails_in_time(stage: Stage) -> None:
+    """Nothing is refused and nothing answers; a shared connection would hang for ever."""
+    stage.lab.fault("slow-boot", "app1", 4)
+    before = stage.lab.boot_id("app1")
+
+    def cut() -> None:
+        while stage.lab.boot_id("app1") == before:
+            time.sleep(0.1)
+        stage.lab.fault("management-cut", "app1")
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    result = failed(stage.play(reboot(reboot_timeout=10)))
+    cutter.join()
+    assert result["step"] == "waiting for the host to return"
+    assert result["elapsed"] < 25
+
+
+def test_a_host_that_refuses_or_ignores_the_order_is_told_from_one_that_is_gone(stage: Stage) -> None:
+    hide = "mv /sbin/shutdown /sbin/shutdown.kept"
+    ignore = "printf '#!/bin/sh\\nexit 0\\n' > /sbin/shutdown; chmod 755 /sbin/shutdown"
+    refusing = stage.play({"name": "hide", "ansible.builtin.raw": hide}, reboot())
+    assert failed_order(refusing)["changed"] is False
+    ignoring = stage.play({"name": "ignore", "ansible.builtin.raw": ignore}, reboot(reboot_timeout=4))
+    result = failed(ignoring)
+    assert result["step"] == "proving the reboot"
+    assert result["reason"] == f"it still runs from the boot {stage.lab.boot_id('app1')}"
+
+
+def failed_order(played: Played) -> dict[str, Any]:
+    """The result of a task whose order was refused."""
+    result = played.result("reboot")
+    assert (result["failed"], result["step"]) == (True, "ordering the reboot")
+    assert "shutdown ended with 127" in result["reason"]
+    return result
+
+
+def test_a_service_that_does_not_start_is_named(stage: Stage) -> None:
+    played = stage.play(
+        {"name": "disable", "ansible.builtin.systemd_service": {"name": "shopfront", "enabled": False}},
+        reboot(services=["shopfront", "nothing"], checks_timeout=4),
+    )
+    result = failed(played)
+    assert result["step"] == "checks after the reboot"
+    assert result["reason"] == "service 'shopfront': inactive; service 'nothing': inactive"
+
+
+def test_check_mode_says_what_it_would_do(stage: Stage) -> None:
+    before = stage.lab.boot_id("app1")
+    played = stage.play(reboot(), reboot(when_pending=True, pre_checks=["touch /tmp/ran"]), check=True)
+    assert [(result["changed"], result["msg"]) for name, result in played.results if name == "reboot"] == [
+        (True, "app1: to be rebooted"),
+        (False, "app1: no reboot is pending; it would be left alone"),
+    ]
+    assert stage.lab.boot_id("app1") == before
+    assert stage.lab.ssh("app1", "test", "-e", "/tmp/ran").returncode != 0
