@@ -117,9 +117,11 @@ class Lab:
             self._supervisor.communicate()
             self._supervisor = None
         if lock is not None:
-            remains.remove(self.folder)
-            rootfs.forget_unfinished()
-            places.unlock(places.lab_lock(self.name), lock)
+            try:
+                remains.remove(self.folder)
+                rootfs.forget_unfinished()
+            finally:
+                places.unlock(places.lab_lock(self.name), lock)
             remains.remove_empty()
 
     def _end(self) -> None:

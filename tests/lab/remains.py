@@ -13,23 +13,33 @@ from tests.lab import places
 from tests.lab.commands import APART, remove_tree, run
 
 REMOVE_GROUPS = """
-umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup
+umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || exit
 for group in /sys/fs/cgroup/holdfast-lab-"$1"-*; do
-    [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
+    [ -d "$group" ] || continue
+    # The kernel frees a lock before it has ended all that ends with its owner.
+    echo 1 > "$group/cgroup.kill"
+    for _try in $(seq 100); do
+        grep -q "populated 0" "$group/cgroup.events" && break
+        sleep 0.1
+    done
+    find "$group" -depth -type d -exec rmdir {} +
 done
 """
 
 
 def remove(folder: Path) -> None:
-    """Remove what is left of the lab of this folder, whose lock the caller holds."""
+    """Remove what is left of the lab of this folder, whose lock the caller holds. Raises LabError."""
     if not folder.exists():
         return
     with contextlib.suppress(OSError, ValueError, KeyError):
         number = int(json.loads((folder / "launch.json").read_text(encoding="utf-8"))["number"])
-        lock = places.try_lock(places.network_lock(number))
+        path = places.network_lock(number)
+        lock = places.try_lock(path)
         if lock is not None:  # else another lab has the number by now, and groups of the same name
-            run(*APART, "sh", "-c", REMOVE_GROUPS, "remove", str(number))
-            places.unlock(places.network_lock(number), lock)
+            try:
+                run(*APART, "sh", "-c", REMOVE_GROUPS, "remove", str(number))
+            finally:
+                places.unlock(path, lock)
     remove_tree(folder)
 
 

@@ -67,8 +67,10 @@ def forget_unfinished() -> None:
     """Remove what a build left that was killed."""
     lock = places.try_lock(places.cache() / "build.lock")
     if lock is not None:
-        remove_tree(*places.cache().glob("building-*"))
-        os.close(lock)
+        try:
+            remove_tree(*places.cache().glob("building-*"))
+        finally:
+            os.close(lock)
 
 
 def clear() -> None:
