@@ -23,6 +23,8 @@ from tests.lab.members import WINDOWS
 from tests.lab.windows.control import Control
 
 HOSTS = ("app1", "app2", "app3")
+REAPER = 'exec 3<&0; "$@" <&3 3<&- & wait "$!"'
+"""The first process of the lab's pid namespace: it takes in what guests leave behind when their plug is pulled."""
 
 
 class Lab:
@@ -82,7 +84,7 @@ class Lab:
         }
         with tempfile.TemporaryFile() as complaints:
             self._supervisor = subprocess.Popen(
-                [*APART, sys.executable, "-m", "tests.lab.supervisor", str(self.folder)],
+                [*APART, "sh", "-c", REAPER, "lab", sys.executable, "-m", "tests.lab.supervisor", str(self.folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,

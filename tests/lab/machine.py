@@ -199,7 +199,7 @@ def greets(address: str, port: int = 22) -> bool:
 
 def wait_for_ssh(machine: Machine, address: str) -> None:
     """Return once one can log in. Raises LabError."""
-    silent = f"{machine.name} does not answer at {address}"
-    wait_until(lambda: greets(address) or machine.state != "up", SSH_WAIT, silent)
-    if machine.state != "up":
+    ended = ("gone", "off")
+    wait_until(lambda: greets(address) or machine.state in ended, SSH_WAIT, f"{machine.name} does not answer")
+    if machine.state in ended:
         raise LabError(f"{machine.name} does not stay up; the end of its log:\n{tail(machine.log)}")

@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m tests.lab.supervisor FOLDER``: the process that a lab lives and dies with.
 
-It is the first process of a pid namespace and has mounts of its own, among them the folder in which network namespaces
-are kept; so whatever way it ends, the kernel ends every guest and program, unmounts every disk and takes down every
-network. It is told what to do over a socket, one line of JSON for each question and each answer. Standard input is held
-by its starter: when that ends without having said ``keep``, so does the lab.
+A pid namespace ends with it, and it has mounts of its own, among them the folder in which network namespaces are kept;
+so whatever way it ends, the kernel ends every guest and program, unmounts every disk and takes down every network. It
+is told what to do over a socket, one line of JSON for each question and each answer. Standard input is held by its
+starter: when that ends without having said ``keep``, so does the lab.
 """
 
 from __future__ import annotations
