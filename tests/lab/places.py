@@ -42,6 +42,11 @@ def network_lock(number: int) -> Path:
     return RUNNING / f".network-{number}.lock"
 
 
+def groups(name: str) -> str:
+    """What the control groups of a lab begin with; a dot and the name of a host follow."""
+    return f"holdfast-lab-{name}"
+
+
 def lab_names() -> list[str]:
     """The labs that have a folder: those that are up, and those that were killed."""
     return sorted(path.name for path in RUNNING.iterdir() if path.is_dir()) if RUNNING.is_dir() else []

@@ -96,7 +96,7 @@ class Supervisor:
             "etc/hostname": (f"{name}\n", 0o644),
             "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {name}\n{mirror} {REPOSITORY_NAME}\n", 0o644),
         }
-        cgroup = f"holdfast-lab-{self.plan.number}-{name}"
+        cgroup = f"{places.groups(self.folder.name)}.{name}"
         return Machine(name, self.folder / "machines" / name, self._lower, cgroup, files)
 
     def _wait_for(self, name: str) -> None:

@@ -63,19 +63,8 @@ def traces(lab: Lab, processes: dict[int, str], before: set[str]) -> list[str]:
     left += [line for line in mounts if str(lab.folder) in line or str(places.cache()) in line]
     left += [str(path) for path in places.RUNNING.glob(f"*{lab.name}*")]
     left += [str(path) for path in places.cache().glob("building-*")]
-    groups = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
-    numbers = {path.name for root in groups for path in Path(root).glob("holdfast-lab-*")}
-    others = {row.rpartition("-")[0] for row in numbers}
-    return left + [f"control groups {group}" for group in others if not in_use(group)]
-
-
-def in_use(group: str) -> bool:
-    """Whether some lab that is up has the networks of the number in a control group's name."""
-    number = int(group.split("-")[2])
-    lock = places.try_lock(places.network_lock(number))
-    if lock is not None:
-        places.unlock(places.network_lock(number), lock)
-    return lock is None
+    roots = [Path(line.split()[1]) for line in mounts if line.split()[2] == "cgroup2"]
+    return left + [str(path) for root in roots for path in root.glob(f"{places.groups(lab.name)}.*")]
 
 
 def nothing_left(lab: Lab, processes: dict[int, str], before: set[str], patience: float = OUTLIVE) -> None:
