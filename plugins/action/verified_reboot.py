@@ -28,7 +28,7 @@ class ActionModule(HoldfastAction):
             raise HoldfastError(f"{host}: its connection is 'local', so that this very machine would be rebooted")
         reboot = Reboot(host, reached, arguments)
         try:
-            self._steps(reboot, arguments)
+            self._steps(reboot, reached, arguments)
         except NoAnswer as error:
             # Nothing has been ordered yet: the host is as it was, and unreachable is what it is.
             raise AnsibleConnectionFailure(f"{host}: {reboots.LOOK} failed: {error}") from error
@@ -36,7 +36,7 @@ class ActionModule(HoldfastAction):
             return {**reboot.result, **failure.as_result()}
         return reboot.result
 
-    def _steps(self, reboot: Reboot, arguments: dict[str, Any]) -> None:
+    def _steps(self, reboot: Reboot, reached: Reached, arguments: dict[str, Any]) -> None:
         reboot.look()
         wanted, words = reboots.would(reboot.host, reboot.pending, arguments["when_pending"])
         if self._task.check_mode:
@@ -44,8 +44,12 @@ class ActionModule(HoldfastAction):
             return
         if wanted:
             reboot.check_before()
-            reboot.come_back(heard=reboot.order())
-        reboot.check_after()
+            # The order too: cut at that very moment, a shared connection would wait for its answer for ever.
+            with reached.impatient(arguments["connect_timeout"]):
+                reboot.come_back(heard=reboot.order())
+                reboot.check_after()
+        else:
+            reboot.check_after()
         reboot.result["msg"] = (
             f"{reboot.host}: rebooted and proven in {reboot.result['elapsed']:g} s"
             if reboot.result["rebooted"]

@@ -18,7 +18,7 @@ description:
   - Only a host that does not answer before anything was ordered is unreachable.
   - Connections that are shared (ControlMaster of ssh) are let go. While the host is away every try uses a connection
     of its own.
-version_added: 1.1.0
+version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
 options:

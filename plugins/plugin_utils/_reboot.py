@@ -98,10 +98,9 @@ class Reboot:
     def come_back(self, heard: bool) -> None:
         """Wait until another boot is proven, and until the host says that it is ready."""
         deadline = self._clock.now() + self._arguments["reboot_timeout"] + self._arguments["pre_reboot_delay"]
-        with self._reached.impatient(self._arguments["connect_timeout"]):
-            self._take_down(self._proven(deadline, heard))
-            if self._system.ready():
-                self._wait_until_ready(deadline)
+        self._take_down(self._proven(deadline, heard))
+        if self._system.ready():
+            self._wait_until_ready(deadline)
 
     def _take_down(self, after: Boot) -> None:
         self.result.update(

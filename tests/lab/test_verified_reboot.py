@@ -106,7 +106,7 @@ def test_a_host_that_never_returns_fails_where_the_builtin_reboot_is_unreachable
     result = failed(played)
     assert result["step"] == "waiting for the host to return"
     assert result["reason"].startswith("no answer within 8 s")
-    assert 8 <= result["elapsed"] < 20
+    assert 8 <= result["elapsed"] < 40
     assert played.result("seen")["msg"] == result["msg"]
 
     stage.lab.reset()
@@ -137,7 +137,7 @@ def test_a_management_link_that_is_cut_meanwhile_fails_in_time(stage: Stage) -> 
     result = failed(stage.play({"name": "ignore", "ansible.builtin.raw": ignore}, reboot(reboot_timeout=10)))
     cutter.join()
     assert result["step"] == "waiting for the host to return"
-    assert result["elapsed"] < 30
+    assert result["elapsed"] < 60
 
 
 def test_a_host_that_refuses_or_ignores_the_order_is_told_from_one_that_is_gone(stage: Stage) -> None:

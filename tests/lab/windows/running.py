@@ -19,29 +19,21 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 class Double:
     """A running double. Use it with ``with``; ``control`` sets its faults and reads its state.
 
-    ``prefix`` is put before its command (``ip netns exec win1``), where ``host`` is an address in a namespace.
+    With a ``certificate`` and its key it speaks HTTPS.
     """
 
-    def __init__(self, folder: Path, name: str = "win1", host: str = "127.0.0.1", port: int = 0,
-                 prefix: tuple[str, ...] = ()) -> None:  # fmt: skip
-        self.name, self.host, self.port = name, host, port
-        self._folder, self._prefix = folder, prefix
+    def __init__(self, folder: Path, name: str = "win1", certificate: tuple[Path, Path] | None = None) -> None:
+        self.name, self.host, self.port = name, "127.0.0.1", 0
+        self._socket, self._certificate = folder / f"{name}.sock", certificate
         self._process: subprocess.Popen[str] | None = None
-        self.control = Control(folder / f"{name}.sock")
+        self.control = Control(self._socket)
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        command = [
-            *self._prefix,
-            sys.executable,
-            "-m",
-            "tests.lab.windows",
-            "--host",
-            self.host,
-            "--port",
-            str(self.port),
-        ]
-        command += ["--name", self.name.upper(), "--control", str(self._folder / f"{self.name}.sock")]
+        command = [sys.executable, "-m", "tests.lab.windows", "--host", self.host, "--port", str(self.port)]
+        command += ["--name", self.name.upper(), "--control", str(self._socket)]
+        if self._certificate:
+            command += ["--certificate", str(self._certificate[0]), "--key", str(self._certificate[1])]
         self._process = subprocess.Popen(
             command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
         )
@@ -53,21 +45,17 @@ class Double:
 
     def stop(self) -> None:
         """End it."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-            self._process = None
-
-    @property
-    def pid(self) -> int:
-        """Its process, or 0."""
-        return self._process.pid if self._process is not None else 0
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
 
     def variables(self, transport: str = "basic") -> dict[str, Any]:
         """Its variables for an inventory."""
@@ -77,7 +65,7 @@ class Double:
             "ansible_port": self.port,
             "ansible_user": "ansible",
             "ansible_password": os.environ.get("WINDOWS_DOUBLE_PASSWORD", "Secret1!"),
-            "ansible_winrm_scheme": "http",
+            "ansible_winrm_scheme": "https" if self._certificate else "http",
             "ansible_winrm_transport": transport,
             "ansible_winrm_proxy": None,
         }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from . import envelope
 from .conftest import Stage
 from .machine import Machine, Update
 from .outcome import NotModelled
+from .running import Double
 from .updating import why_filtered
 
 PING = {"name": "ping", "ansible.windows.win_ping": {}}
@@ -48,6 +50,18 @@ def test_an_option_that_the_real_module_does_not_have_is_refused_as_there(stage:
 @pytest.mark.slow
 def test_ntlm_signs_in_and_encrypts(stage: Stage) -> None:
     assert stage.play(PING, transport="ntlm").last["ping"] == "pong"
+
+
+@pytest.mark.slow
+def test_https_with_a_certificate_that_is_trusted_and_not_without(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    make += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*make, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    with Double(tmp_path, certificate=(certificate, key)) as double:
+        stage = Stage(double, tmp_path)
+        assert stage.play(PING, ansible_winrm_ca_trust_path=str(certificate)).last["ping"] == "pong"
+        assert stage.play(PING).counts["unreachable"] == 1
 
 
 @pytest.mark.slow

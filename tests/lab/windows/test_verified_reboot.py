@@ -56,7 +56,7 @@ def test_a_host_that_never_returns_fails_and_a_rescue_sees_it(stage: Stage) -> N
     result = failed(played)
     assert result["step"] == "waiting for the host to return"
     assert result["reason"].startswith("no answer within 6 s")
-    assert 6 <= result["elapsed"] < 20
+    assert 6 <= result["elapsed"] < 40
     assert result["changed"] is True
     assert played.result("seen")["msg"] == result["msg"]
 
@@ -161,7 +161,7 @@ def test_a_host_that_keeps_silent_is_given_up_in_time(stage: Stage) -> None:
     result = failed(stage.play(reboot(reboot_timeout=6, connect_timeout=1)))
     silencer.join()
     assert result["step"] == "waiting for the host to return"
-    assert result["elapsed"] < 30
+    assert result["elapsed"] < 60
 
 
 @pytest.mark.slow

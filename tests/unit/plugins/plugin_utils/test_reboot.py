@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -74,9 +73,6 @@ class PlayedHost:
 
     def drop(self) -> None:
         self.dropped += 1
-
-    def impatient(self, seconds: int) -> Any:
-        return nullcontext()
 
 
 def reboot_of(host: PlayedHost, **given: Any) -> Reboot:
