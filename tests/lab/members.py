@@ -26,6 +26,7 @@ from tests.lab.program import Program
 FIRST_HOST = 11
 BALANCER, REPOSITORY, WINDOWS = "lb1", "mirror1", "win1"
 WINRM = 5985
+ALIVE = "-o ServerAliveInterval=5 -o ServerAliveCountMax=3"
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,10 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
         "rhel": {
             "ansible_user": "root",
             "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
-            # A shared master connection would hide a fault from the next task.
-            "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes",
+            # A shared master connection would hide a fault from the next task. A session over a cable that was cut
+            # is given up after fifteen seconds; without ServerAlive it would hang for as many minutes.
+            "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes {ALIVE}",
+            "ansible_pipelining": True,
             "ansible_python_interpreter": "/usr/bin/python3",
         },
     }

@@ -216,6 +216,16 @@ def test_a_cut_management_cable_is_the_managers_trouble_only(disturbed: Lab) -> 
     assert disturbed.boot_id("app1", patience=10) == first
 
 
+def test_a_cut_in_the_middle_of_a_task_is_noticed(disturbed: Lab) -> None:
+    cut = threading.Timer(4, disturbed.fault, ["management-cut", "app1"])
+    cut.start()
+    begun = time.monotonic()
+    done = disturbed.ansible("", "app1", "-m", "ansible.builtin.command", "-a", "sleep 300")
+    cut.join()
+    assert "UNREACHABLE" in done.stdout
+    assert time.monotonic() - begun < 90
+
+
 def test_a_machine_that_is_a_program_has_cables_too(disturbed: Lab) -> None:
     pong = '"ping": "pong"'
     assert pong in task(disturbed, "win1", "ansible.windows.win_ping")
