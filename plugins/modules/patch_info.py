@@ -25,7 +25,7 @@ options:
     required: true
   runs:
     description:
-      - Names of the change that asks. The recorded change is its own if it carries one of them; without any it always is.
+      - Names of the change that asks. The recorded change is its own if it carries one of them, or if none is given.
     type: list
     elements: str
     default: []
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 packages:
-  description: The installed packages as C(name-epoch:version-release.arch), without imported keys; an epoch of 0 is left out.
+  description: The installed packages as C(name-epoch:version-release.arch), without an epoch of 0 and imported keys.
   returned: success
   type: list
   elements: str
@@ -144,7 +144,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.reboot_systems import Linux
 
