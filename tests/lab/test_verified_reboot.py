@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab import members
 from tests.lab.lab import Lab
 from tests.lab.played import Played, Step, play
 
@@ -30,9 +31,10 @@ class Stage:
         variables = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))
         found = next(one["ansible_ssh_args"] for one in _mappings(variables) if "ansible_ssh_args" in one)
         alone = "-o ControlMaster=no -o ControlPath=none"
-        assert alone in found
+        assert alone in found and members.ALIVE in found
         shared = f"-o ControlMaster=auto -o ControlPersist=60s -o ControlPath={sockets}/%C"
-        self._ssh = str(found).replace(alone, shared)
+        # Nor does ssh notice a cut by itself by default.
+        self._ssh = str(found).replace(alone, shared).replace(members.ALIVE, "")
 
     def play(self, *steps: Step, check: bool = False, **more: Any) -> Played:
         """Run tasks and roles; a first task makes the shared connection."""
