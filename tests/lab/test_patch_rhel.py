@@ -124,6 +124,9 @@ def test_what_somebody_else_changed_meanwhile_stays_and_is_named(stage: Stage) -
     assert "shopfront" not in played.last["msg"]
     assert "shopfront-1-1.el9.noarch" in stage.packages
 
+    stage.said("dnf -y -q downgrade greeting-1.0")
+    assert stage.report("rollback", "r1")["state"] == "rolled_back", "by hand it was made as before, so all is well"
+
 
 @pytest.mark.parametrize("when", ["before it installs", "after it has installed"])
 def test_a_controller_that_is_killed_leaves_what_can_be_taken_back(stage: Stage, when: str) -> None:
