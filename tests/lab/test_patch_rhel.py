@@ -114,6 +114,18 @@ def test_several_transactions_of_one_change_are_all_taken_back(stage: Stage) -> 
     assert stage.packages == before
 
 
+def test_a_rollback_that_was_killed_between_two_transactions_goes_on(stage: Stage) -> None:
+    before = stage.packages
+    stage.report("patch", "r1", patch_rhel_advisories=["LABSA-2026:0003"])
+    stage.report("patch", "r1", patch_rhel_updates="all")
+    mark = json.loads(stage.said(f"cat {MARK}"))
+    last = mark["history_after"]
+    mark.update(state="rolling_back", undone=False, undo_last=last, undo_from=last)
+    stage.said(f"echo '{json.dumps(mark)}' > {MARK}; dnf -y -q history undo {last}")
+    assert stage.report("rollback", "r1")["state"] == "rolled_back"
+    assert stage.packages == before
+
+
 def test_what_somebody_else_changed_meanwhile_stays_and_is_named(stage: Stage) -> None:
     stage.report("patch", "r1")
     stage.said("dnf -y -q upgrade greeting")
