@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.lab.commands import LabError
 from tests.lab.places import FILES
 from tests.lab.requirements import PATH
+from tests.lab.routers import FRONT
 
 BACKEND, PORT = "app", 8080
 
@@ -24,7 +25,7 @@ def command(folder: Path, address: str, servers: Mapping[str, str]) -> list[str]
     """Write the configuration and return how HAProxy is started; ``servers`` are addresses by name."""
     lines = [f"    server {name} {server}:{PORT} check" for name, server in servers.items()]
     text = string.Template((FILES / "haproxy.cfg.in").read_text(encoding="utf-8")).substitute(
-        SOCKET=admin_socket(folder), ADDRESS=address, SERVERS="\n".join(lines)
+        SOCKET=admin_socket(folder), ADDRESS=address, ROUTED=FRONT, SERVERS="\n".join(lines)
     )
     config = folder / "haproxy.cfg"
     config.write_text(text, encoding="utf-8")

@@ -29,14 +29,26 @@ SSH_WAIT = 90.0
 
 
 class Machine:
-    """One host. ``lower`` are the image's layers, ``files`` what is written to its disk, by path."""
+    """One host. ``lower`` are the image's layers, ``files`` what is written to its disk, by path.
 
-    def __init__(self, name: str, folder: Path, lower: str, cgroup: str, files: Mapping[str, tuple[str, int]]) -> None:
+    A ``router`` may change its interfaces and routes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        lower: str,
+        cgroup: str,
+        files: Mapping[str, tuple[str, int]],
+        router: bool = False,
+    ) -> None:
         self.name = name
         self._folder = folder
         self._lower = lower
         self._cgroup = CGROUPS / cgroup
         self._files = files
+        self._options = ("--capability=CAP_NET_ADMIN",) if router else ()
         self._guest: subprocess.Popen[bytes] | None = None
         self._hypervisor: threading.Thread | None = None
         self._returns = True
@@ -98,6 +110,22 @@ class Machine:
     def unfill(self) -> None:
         """Give the room back."""
         (self._folder / "var" / "filler").unlink(missing_ok=True)
+
+    def written(self, folder: str) -> list[str]:
+        """What has been written below a folder of / since the disk was made: paths, sizes, times."""
+        top = self._folder / "disk" / "upper" / folder
+        found = [(path, path.lstat()) for path in sorted(top.rglob("*")) if not path.is_dir()]
+        return [f"{path.relative_to(top)} {status.st_size} {status.st_mtime_ns}" for path, status in found]
+
+    def said(self, *command: str) -> str:
+        """What a program in the guest prints; empty when there is no guest, or the program fails."""
+        guest = self._guest
+        try:
+            children = Path(f"/proc/{guest.pid}/task/{guest.pid}/children").read_text(encoding="ascii") if guest else ""
+            first = children.split()[0]
+            return run("nsenter", f"--target={first}", "--mount", "--root", "--wd", "--", *command)
+        except (OSError, IndexError, LabError):
+            return ""
 
     # --- power -----------------------------------------------------------------------------------------------------
 
@@ -170,6 +198,7 @@ class Machine:
         nspawn = (
             *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--machine={self.name}", "--boot"),
             *(f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off"),
+            *self._options,
         )
         script = f"echo $$ > {shlex.quote(str(self._cgroup / 'cgroup.procs'))} && exec {shlex.join(nspawn)}"
         with self.log.open("ab") as log:

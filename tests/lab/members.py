@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab import addresses, balancer
+from tests.lab import addresses, balancer, routers
 from tests.lab.addresses import Plan
 from tests.lab.program import Program
 
@@ -51,6 +51,17 @@ def hosts(plan: Plan, names: list[str]) -> list[Member]:
         )
         for name, last in lasts.items()
     ]
+
+
+def all_routers(plan: Plan) -> list[Member]:
+    """The routers; ``router_address`` is where the others speak BGP with it."""
+    found = []
+    for name, last in routers.LASTS.items():
+        variables: dict[str, Any] = {"ansible_host": plan.management(last), "router_address": plan.service(last)}
+        if name != routers.CORE:
+            variables["drain_bgp_peers"] = [routers.CORE]
+        found.append(Member(name, "routers", last, variables))
+    return found
 
 
 def programs(plan: Plan, folder: Path, names: list[str]) -> list[tuple[Member, Program]]:
@@ -105,6 +116,15 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
     """How the hosts are reached, and what roles ask about the application."""
     front = str(balancer.admin_socket(folder))
     known = f"-o UserKnownHostsFile={folder / 'known_hosts'} -o StrictHostKeyChecking=yes"
+    reached = {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
+        # A shared master connection would hide a fault from the next task. A session over a cable that was cut
+        # is given up after fifteen seconds; without ServerAlive it would hang for as many minutes.
+        "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes {ALIVE}",
+        "ansible_pipelining": True,
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
     return {
         "app": {
             "app_port": balancer.PORT,
@@ -131,13 +151,6 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
             "ansible_winrm_transport": "ntlm",
             "ansible_winrm_proxy": None,
         },
-        "rhel": {
-            "ansible_user": "root",
-            "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
-            # A shared master connection would hide a fault from the next task. A session over a cable that was cut
-            # is given up after fifteen seconds; without ServerAlive it would hang for as many minutes.
-            "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes {ALIVE}",
-            "ansible_pipelining": True,
-            "ansible_python_interpreter": "/usr/bin/python3",
-        },
+        "rhel": reached,
+        "routers": dict(reached),
     }

@@ -54,6 +54,21 @@ class Network:
         self._in(name, commands)
         self.attached.append(name)
 
+    def add(self, name: str, address: str) -> None:
+        """Give a machine one more address, which others reach through routers only."""
+        self._in(name, [f"address add {address}/32 dev lo"])
+
+    def forward(self, name: str) -> None:
+        """Let a machine be a router.
+
+        Everybody is in one network, so it would tell of ways around itself, and believe others who do, if it were let.
+        """
+        settings = ["ip_forward"]
+        for interface in ("all", f"{NETWORKS['s']}0"):
+            settings += [f"conf/{interface}/{what}_redirects" for what in ("send", "accept")]
+        script = "".join(f"echo {int(one == 'ip_forward')} > /proc/sys/net/ipv4/{one}\n" for one in settings)
+        run("ip", "netns", "exec", name, "sh", "-e", "-c", script)
+
     def cut(self, name: str) -> None:
         """Take the carrier from the management cable of a machine."""
         self._in(SWITCH, [f"link set m-{name} down"])

@@ -1,11 +1,12 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The operating system that every host runs on: built once, kept in the cache under what goes into it.
+"""The operating systems that hosts and routers run on: built once, kept in the cache under what goes into it.
 
-Two layers, so that a change of the lab's packages does not cost a debootstrap: ``debian-<key>`` is a plain Debian with
+Layers, so that a change of the lab's packages does not cost a debootstrap: ``debian-<key>`` is a plain Debian with
 systemd, ssh, dnf and rpm; ``rhel-<key>`` lies above it and makes it a RHEL 9 with the application in version 1. It also
-holds the repository. Both are built in a folder of another name and moved into place.
+holds the repository. ``router-<key>`` lies above it as well and has FRR. All are built in a folder of another name and
+moved into place.
 """
 
 from __future__ import annotations
@@ -31,21 +32,26 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Image:
-    """What hosts are made of."""
+    """What hosts and routers are made of."""
 
     layers: tuple[Path, ...]
+    router: tuple[Path, ...]
     repository: Path
 
     @property
     def launch(self) -> dict[str, str]:
         """What the supervisor is told: the layers as overlayfs wants them, the uppermost first, and the packages."""
-        return {"lower": ":".join(str(layer) for layer in self.layers), "repository": str(self.repository)}
+        return {
+            "lower": ":".join(str(layer) for layer in self.layers),
+            "router": ":".join(str(layer) for layer in self.router),
+            "repository": str(self.repository),
+        }
 
 
 def ensure(say: Callable[[str], None]) -> Image:
     """Build what the cache does not have yet, one process at a time, and return it. Raises LabError."""
     cache = places.cache()
-    debian, rhel = (cache / f"{kind}-{key}" for kind, key in keys().items())
+    debian, rhel, router = (cache / f"{kind}-{key}" for kind, key in keys().items())
     with places.locked(cache / "build.lock"):
         if not debian.exists():
             say("building the Debian underneath (once, a few minutes)")
@@ -60,7 +66,13 @@ def ensure(say: Callable[[str], None]) -> Image:
             run(*CONTAINED, sys.executable, "-m", "tests.lab.image", str(debian), str(trial))
             remove_tree(trial / "work")
             trial.rename(rhel)
-    return Image((rhel / "root", debian), rhel / "repository")
+        if not router.exists():
+            say("building the Debian with FRR (once)")
+            trial = _empty(cache / "building-router")
+            run(*CONTAINED, sys.executable, "-m", "tests.lab.router_image", str(debian), str(trial))
+            remove_tree(trial / "work")
+            trial.rename(router)
+    return Image((rhel / "root", debian), (router / "root", debian), rhel / "repository")
 
 
 def forget_unfinished() -> None:
@@ -83,11 +95,12 @@ def clear() -> None:
 
 
 def keys() -> dict[str, str]:
-    """Under which names the two layers are kept: digests of all that goes into them."""
+    """Under which names the layers are kept: digests of all that goes into them."""
     debian = _digest([SUITE, *PACKAGES])
     own = [places.FILES.parent / name for name in ("image.py", "repository.py")]
     contents = [path.read_text(encoding="utf-8") for path in [*own, *sorted(places.FILES.iterdir())]]
-    return {"debian": debian, "rhel": _digest([debian, *contents])}
+    router = (places.FILES.parent / "router_image.py").read_text(encoding="utf-8")
+    return {"debian": debian, "rhel": _digest([debian, *contents]), "router": _digest([debian, router])}
 
 
 def _digest(parts: list[str]) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.lab import balancer, keys, members, places, remains
+from tests.lab import balancer, keys, members, places, remains, routers
 from tests.lab.addresses import REPOSITORY, Plan
 from tests.lab.commands import LabError, remove_tree, run, wait_until
 from tests.lab.faults import Faults
@@ -41,14 +41,16 @@ class Supervisor:
         self.plan = Plan(launch["number"])
         self.published = self._first = launch["published"]
         self._states = Path(launch["repository"])
-        self._lower = launch["lower"]
+        self._lower, self._router = launch["lower"], launch["router"]
         self._network = Network(self.plan)
         self._hosts = members.hosts(self.plan, launch["hosts"])
         self._names = launch["hosts"]
+        self._routers = members.all_routers(self.plan)
+        self._unused: dict[str, str] = {}
         self.machines: dict[str, Machine] = {}
         self.programs: dict[str, Program] = {}
         self.faults = Faults(self._network, self.machines, self.programs)
-        self._members = list(self._hosts)
+        self._members = [*self._hosts, *self._routers]
 
     # --- coming up and going down --------------------------------------------------------------------------------
 
@@ -62,23 +64,27 @@ class Supervisor:
         for name in ("log", "www", "machines"):
             (self.folder / name).mkdir()
         self._network.build()
-        host_keys = keys.make(self.folder, [host.variables["ansible_host"] for host in self._hosts])
-        for host in self._hosts:
-            self._network.attach(host.name, host.last)
-            self.machines[host.name] = self._machine(host.name, host_keys)
-            self.machines[host.name].make_disk()
-            self.machines[host.name].power_on()
+        host_keys = keys.make(self.folder, [member.variables["ansible_host"] for member in self._members])
+        for member in list(self._members):
+            self._network.attach(member.name, member.last)
+            if member in self._routers:
+                self._network.forward(member.name)
+            self.machines[member.name] = self._machine(member, host_keys)
+            self.machines[member.name].make_disk()
+            self.machines[member.name].power_on()
         self.publish(self.published)
         for member, program in members.programs(self.plan, self.folder, self._names):
             self._network.attach(member.name, member.last)
+            if member.name == members.BALANCER:
+                self._network.add(member.name, routers.FRONT)
             self._members.append(member)
             self.programs[program.name] = program
             program.start()
         (self.folder / "inventory.yml").write_text(members.inventory(self.folder, self._members), encoding="utf-8")
         for program in self.programs.values():
             program.wait()
-        for host in self._hosts:
-            self._wait_for(host.name)
+        for name in self.machines:
+            self._wait_for(name)
 
     def down(self) -> None:
         """End everything, in the order that leaves nothing."""
@@ -89,19 +95,25 @@ class Supervisor:
         for machine in self.machines.values():
             machine.drop_disk()
 
-    def _machine(self, name: str, host_keys: dict[str, tuple[str, int]]) -> Machine:
-        mirror = self.plan.management(REPOSITORY)
+    def _machine(self, member: members.Member, host_keys: dict[str, tuple[str, int]]) -> Machine:
+        mirror, name = self.plan.management(REPOSITORY), member.name
+        routing = member in self._routers
         files = {
             **host_keys,
             "etc/hostname": (f"{name}\n", 0o644),
             "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {name}\n{mirror} {REPOSITORY_NAME}\n", 0o644),
+            **(routers.files(self.plan, name) if routing else {}),
         }
         cgroup = f"{places.groups(self.folder.name)}.{name}"
-        return Machine(name, self.folder / "machines" / name, self._lower, cgroup, files)
+        lower = self._router if routing else self._lower
+        return Machine(name, self.folder / "machines" / name, lower, cgroup, files, routing)
 
     def _wait_for(self, name: str) -> None:
-        member = next(host for host in self._hosts if host.name == name)
+        member = next(member for member in self._members if member.name == name)
         wait_for_ssh(self.machines[name], member.variables["ansible_host"])
+        if member in self._routers:
+            self._unused[name] = routers.state(self.machines[name])
+            return
         address = str(member.variables["app_address"])
         wait_until(lambda: balancer.healthy(address), 30, f"{name} is up, but its application is not healthy")
         served = f"{name} is healthy, but HAProxy does not find so"
@@ -146,18 +158,20 @@ class Supervisor:
             machine.make_disk()
             machine.power_on()
         for host in hosts:
-            balancer.enable(self.folder, host)
+            if host in self._names:
+                balancer.enable(self.folder, host)
             self._wait_for(host)
 
     def reset(self) -> None:
-        """Let everything be as it was when the lab had come up."""
+        """Let everything be as it was when the lab had come up. Routers that nobody has used since go on."""
         for _name, whose in list(self.faults.active):
             self.faults.forget(whose)
         self.publish(self._first)
         double = self.programs[members.WINDOWS]
         double.stop()
         double.start()
-        self.renew(list(self.machines))
+        used = [name for name, state in self._unused.items() if routers.state(self.machines[name]) != state]
+        self.renew([*self._names, *used])
         double.wait()
 
     def status(self) -> dict[str, Any]:

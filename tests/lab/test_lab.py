@@ -274,9 +274,10 @@ def test_a_full_disk_takes_nothing_more(disturbed: Lab) -> None:
 def test_what_there_is_not_is_refused_with_what_there_is(lab: Lab) -> None:
     with pytest.raises(LabError, match="there is no fault 'meteor'; there are no-return, slow-boot"):
         lab.fault("meteor", "app1")
-    with pytest.raises(LabError, match="no-return needs a host, one of app1, app2, app3; it got none"):
+    machines = "app1, app2, app3, edge1, edge2, core1"
+    with pytest.raises(LabError, match=f"no-return needs a host, one of {machines}; it got none"):
         lab.fault("no-return")
-    with pytest.raises(LabError, match="disk-full needs a host, one of app1, app2, app3; it got win1"):
+    with pytest.raises(LabError, match=f"disk-full needs a host, one of {machines}; it got win1"):
         lab.fault("disk-full", "win1")
     with pytest.raises(LabError, match="repository-down is nobody's; it got app1"):
         lab.fault("repository-down", "app1")

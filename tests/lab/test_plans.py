@@ -90,6 +90,7 @@ def test_the_cache_is_kept_under_what_goes_into_it(tmp_path: Path, monkeypatch: 
     after = rootfs.keys()
     assert after["debian"] != before["debian"]
     assert after["rhel"] != before["rhel"], "it lies on the other"
+    assert after["router"] != before["router"], "so does it"
 
 
 def test_advisories_are_told_with_what_they_ask_for() -> None:
@@ -116,5 +117,6 @@ def test_everybody_has_an_address_and_a_group(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     who = members.hosts(Plan(3), ["app1", "app2"])
     assert [member.variables["ansible_host"] for member in who] == ["198.18.3.11", "198.18.3.12"]
-    lasts = [member.last for member in who]
+    lasts = [member.last for member in [*who, *members.all_routers(Plan(3))]]
+    assert len(set(lasts)) == 5
     assert not {1, 2, 3, 21}.intersection(lasts)

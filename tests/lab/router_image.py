@@ -1,0 +1,67 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m tests.lab.router_image DEBIAN OUT``: make ``OUT/root``, a Debian with FRR; run APART, for its mounts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from tests.lab.commands import run
+
+PACKAGES = ("frr", "frr-pythontools")
+WRITTEN = {
+    "etc/machine-id": "",
+    "etc/ssh/sshd_config.d/lab.conf": "PasswordAuthentication no\nUseDNS no\nMaxStartups 100\n"
+    "HostKey /etc/ssh/ssh_host_ed25519_key\n",
+}
+NOT_STARTED = (
+    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
+    *("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service", "console-getty.service"),
+    *("getty.target", "e2scrub_reap.service", "systemd-journal-flush.service"),
+)
+
+
+def make(debian: Path, out: Path) -> None:
+    """Lay FRR over a Debian."""
+    merged = out / "merged"
+    for folder in (out / "root", out / "work", merged):
+        folder.mkdir()
+    layers = f"lowerdir={debian},upperdir={out / 'root'},workdir={out / 'work'}"
+    run("mount", "-t", "overlay", "overlay", "-o", layers, str(merged))
+    run("mount", "-t", "proc", "proc", str(merged / "proc"))
+    for folder in ("run", "var/lib/apt/lists", "var/cache/apt"):
+        (merged / folder).mkdir(exist_ok=True)
+        run("mount", "-t", "tmpfs", "tmpfs", str(merged / folder))
+    names = merged / "etc/resolv.conf"
+    shutil.copyfile("/etc/resolv.conf", names)
+    _in_root(merged, "apt-get", "-q", "update")
+    _in_root(merged, "apt-get", "-q", "install", "--yes", "--no-install-recommends", *PACKAGES)
+    # An address that nobody answers costs ten seconds for every task.
+    names.write_text("", encoding="utf-8")
+    for name, text in WRITTEN.items():
+        path = merged / name
+        path.unlink(missing_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for key in merged.glob("etc/ssh/ssh_host_*"):
+        key.unlink()
+    _in_root(merged, "systemctl", "enable", "ssh.service", "frr.service")
+    _in_root(merged, "systemctl", "mask", *NOT_STARTED)
+    for mount in ("var/cache/apt", "var/lib/apt/lists", "run", "proc", ""):
+        run("umount", str(merged / mount))
+    merged.rmdir()
+
+
+def _in_root(root: Path, *command: str) -> None:
+    """Run a program in there, with the proxy of this machine if it has one."""
+    clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+    clean["DEBIAN_FRONTEND"] = "noninteractive"
+    proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    run("chroot", str(root), *command, environment={**clean, **proxies})
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]), Path(sys.argv[2]))
