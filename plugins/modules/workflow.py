@@ -112,4 +112,11 @@ summary:
   type: list
   elements: str
   sample: ["rolling-deploy: successful after 40s"]
+outputs:
+  description:
+    - What the nodes reported, by node; of each node a list with one dictionary for each batch, in their order.
+    - Outputs that the catalog calls secret are not among them.
+  returned: when a run came to an end
+  type: dict
+  sample: {evidence: [{reboot_required: {app1: false}}]}
 """

@@ -7,7 +7,7 @@ Down: first the order (``Order``); then ``{"say": "hosts", "hosts": [[...], ...]
 ``{"say": "cancel"}``. The end of the pipe means that the starter is gone, which cancels too.
 
 Up: ``hosts_wanted`` (patterns), ``accepted`` (run, path), ``changes``, ``line`` (for people), ``heard`` (what a play
-says meanwhile), ``refused`` (message), and last ``end`` (state, explanation, summary, result).
+says meanwhile), ``refused`` (message), and last ``end`` (state, explanation, summary, outputs).
 """
 
 from __future__ import annotations

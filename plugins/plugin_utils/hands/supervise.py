@@ -220,6 +220,7 @@ class Session:
             path=str(run.path),
             summary=lines,
             next=outcome.next_step(conductor.record) or "",
+            outputs={node: [b[at] for at in sorted(b, key=int)] for node, b in conductor.record.outputs.items()},
         )
         return conductor.record.state
 
