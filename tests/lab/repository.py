@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 from tests.lab.commands import run
 from tests.lab.places import FILES
 
-UNHEALTHY_AFTER = 4.0
+UNHEALTHY_AFTER = 2.0
 """Seconds after its start until version 3 of the application turns unhealthy."""
 
 KEY_NAME = "Holdfast Lab"

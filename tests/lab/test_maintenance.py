@@ -5,115 +5,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import RunsStore
 
 from tests.lab.lab import HOSTS, Lab
 from tests.lab.places import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "demo"))
-
-from load import Load, Report
+from tests.lab.stage import BUNDLE, Stage, assert_nothing_lost
 
 pytestmark = pytest.mark.slow
-
-BUNDLE = "integrated-maintenance"
-CLIENTS = 16
-SETTINGS = {
-    # Six seconds of good answers in a row: version 3 turns bad four seconds after its start.
-    "health_check_retries": 40,
-    "health_check_delay": 0.5,
-    "health_check_success_threshold": 12,
-    "health_check_failure_threshold": 3,
-    "verified_reboot_services": ["shopfront.service"],
-}
-
-
-class Outcome(NamedTuple):
-    """How a run ended, what it said, its record, and what the customers saw."""
-
-    status: int
-    words: str
-    record: Record
-    report: Report
-
-    def outputs(self, node: str, name: str) -> dict[str, Any]:
-        """An output by host, over all batches of a node."""
-        found: dict[str, Any] = {}
-        for batch in self.record.outputs.get(node, {}).values():
-            found.update(batch.get(name, {}))
-        return found
-
-    def done(self, action: str) -> list[tuple[str, tuple[str, ...]]]:
-        """What was done or undone with success: (node, hosts), in the order of the starts."""
-        return [
-            (one["node"], tuple(one["hosts"]))
-            for one in self.record.executions.values()
-            if one["action"] == action and one["state"] == "successful"
-        ]
-
-
-class Stage:
-    """The lab as it came up, the command line, and a catalog for bundles of one's own."""
-
-    def __init__(self, lab: Lab, folder: Path) -> None:
-        self.lab, self.home, self.catalog = lab, folder / "home", folder / "catalog"
-        self.catalog.mkdir()
-        self._more = folder / "more.yml"
-        pool = {"app": {"vars": SETTINGS}}
-        self._more.write_text(yaml.safe_dump({"all": {"children": pool}}), encoding="utf-8")
-
-    def run(self, bundle: str = BUNDLE, **fields: Any) -> Outcome:
-        """Run a bundle to its end while customers ask."""
-        inventories = [word for path in (self.lab.inventory, self._more) for word in ("-i", str(path))]
-        command = [sys.executable, "-m", "holdfast.cli", "run", bundle, "--plain", *inventories]
-        # The collections' folder too: another checkout may be the one that is installed.
-        collections = os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]
-        paths = [collections, str(REPOSITORY / "extensions" / "controller"), os.environ.get("PYTHONPATH", "")]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "HOLDFAST_HOME": str(self.home),
-            "HOLDFAST_CATALOG": str(self.catalog),
-            "COLUMNS": "500",
-        }
-        with Load(self.lab.url, CLIENTS) as load:
-            done = subprocess.run(
-                [*command, "--fields", json.dumps(fields)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-        store = RunsStore(self.home)
-        ids = store.ids()
-        assert ids, done.stdout
-        return Outcome(done.returncode, done.stdout, store.get(ids[0]).record(), load.report)
-
-    def packages(self) -> dict[str, list[str]]:
-        """The packages of every host."""
-        return {host: sorted(self.lab.ssh(host, "rpm", "-qa").stdout.split()) for host in HOSTS}
-
-    def boots(self) -> dict[str, str]:
-        """The boot id of every host."""
-        return {host: self.lab.boot_id(host) for host in HOSTS}
-
-    def in_traffic(self) -> list[str]:
-        """The servers that HAProxy sends requests to."""
-        return [name for name, row in self.lab.servers().items() if row["status"] == "UP"]
 
 
 @pytest.fixture
@@ -121,13 +25,6 @@ def stage(lab_as_new: Lab, tmp_path: Path) -> Iterator[Stage]:
     """Every host at version 1, in traffic; version 2 offered."""
     pytest.importorskip("winrm", reason="the Windows double is spoken to by pywinrm")
     yield Stage(lab_as_new, tmp_path)
-
-
-def assert_nothing_lost(report: Report) -> None:
-    """Every request was answered, and there were many, of both kinds."""
-    assert report.lost == []
-    assert report.slow_answered > 50
-    assert report.answered > 1000
 
 
 def test_both_families_are_patched_and_rebooted_and_no_request_is_lost(stage: Stage) -> None:
@@ -174,14 +71,7 @@ def test_a_version_that_turns_unhealthy_is_taken_back_exactly(stage: Stage) -> N
     }
     assert (evidence["app1"]["packages_added"], evidence["app1"]["packages_removed"]) == ([], [])
     assert "status 500" in outcome.words and "app1" in outcome.words
-    print(f"seconds from the first failed health check to restored service: {time_to_restore(outcome.record):.1f}")
-
-
-def time_to_restore(record: Record) -> float:
-    """Seconds between the end of the health check that failed and the end of the undone drain."""
-    mine = [one for one in record.executions.values() if one["hosts"] == ["app1"]]
-    ends = {(one["node"], one["action"]): one["finished"] for one in mine}
-    return float(ends["rhel.drain", "undo"] - ends["rhel.health", "do"])
+    print(f"seconds from the first failed health check to restored service: {outcome.time_to_restore:.1f}")
 
 
 def test_without_a_drain_requests_are_lost(stage: Stage) -> None:
