@@ -83,7 +83,8 @@ class _Compiler:
     def hosts(self, pattern: str, path: DocumentPath) -> tuple[str, ...]:
         """The hosts of a pattern, within the limit. A pattern that matches nothing at all is a problem."""
         text = str(resolve(pattern, self.context))
-        found = tuple(dict.fromkeys(self.resolve_hosts(text)))
+        # Ansible takes an empty pattern for all hosts; an answer that was left empty never means these.
+        found = tuple(dict.fromkeys(self.resolve_hosts(text))) if text.strip() else ()
         if not found:
             self.problems.append(
                 Problem(path, f"host pattern '{text}' matches no host", "name a group or host of the inventory")

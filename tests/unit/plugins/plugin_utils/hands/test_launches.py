@@ -116,6 +116,19 @@ def test_a_pattern_without_hosts_is_told_with_its_place() -> None:
         found.graph()
 
 
+@pytest.mark.parametrize(("when", "wanted"), [("fields.pool != ''", ()), ("", None)])
+def test_a_pattern_that_was_left_empty_never_means_all_hosts(when: str, wanted: tuple[str, ...] | None) -> None:
+    bundle = Bundle(
+        "some", fields=(Field("pool"),), components=(Component("look", item="deploy", hosts="$fields.pool", when=when),)
+    )
+    found = Launch(bundle, LAUNCH.catalog, "some.yml", {"pool": ""}, {"": ["w1", "w2"]})
+    if wanted is None:
+        with pytest.raises(ProblemsFound, match="host pattern '' matches no host"):
+            found.graph()
+    else:
+        assert found.graph().nodes["look"].hosts == wanted
+
+
 def test_all_wrong_answers_are_told_at_once() -> None:
     with pytest.raises(ProblemsFound) as found:
         launch.checked_answers(BUNDLE, {"count": "many", "versoin": "2"})
