@@ -135,6 +135,9 @@ def summary(graph: Graph, record: Record) -> list[str]:
     for name, reasons in outcome.not_undone(record).items():
         lines += [f"  NOT undone: {name} on {host}: {why}" for host, why in reasons.items()]
     lines += [f"  NOT undone: {name} was done by hand; take it back by hand" for name in outcome.by_hand(graph, record)]
+    if record.state in (states.CANCELED, states.FAILED, states.LOST):
+        for host, names in outcome.half_way(graph, record).items():
+            lines.append(f"  left half-way: {host}, where {', '.join(names)} stands")
     if record.state != states.SUCCESSFUL:
         for name, hosts in outcome.not_reached(graph, record).items():
             lines.append(f"  not touched: {name} never began on {hosts_text(hosts)}")

@@ -142,6 +142,29 @@ def not_reached(graph: Graph, record: Record) -> dict[str, list[str]]:
     return found
 
 
+def half_way(graph: Graph, record: Record) -> dict[str, list[str]]:
+    """Hosts on which a rollout was stopped between its first node and its last: host → what was done there and stays.
+
+    Counted is what could be undone: that a health check ended well leaves nothing behind.
+    """
+    found: dict[str, list[str]] = {}
+    for rollout in graph.top_level():
+        inner = [graph.nodes[name] for name in rollout.inner]
+        for host in inner[0].hosts if inner else ():
+            stands = [node for node in inner if _state_on(record, node, host) == states.SUCCESSFUL]
+            left = [node.name for node in stands if node.item and node.item.compensation and not _waived(node)]
+            ended = (states.SUCCESSFUL, states.SKIPPED)
+            if left and any(_state_on(record, node, host) not in ended for node in inner):
+                found.setdefault(host, []).extend(left)
+    return found
+
+
+def _state_on(record: Record, node: Node, host: str) -> str:
+    """The state of a host in a node; "" for what was undone, or tried to."""
+    known = record.seen(node.name)
+    return "" if host in known.undo else known.hosts.get(host, states.PENDING)
+
+
 def by_hand(graph: Graph, record: Record) -> list[str]:
     """Manual work that was done in a run that was rolled back: nobody but a person can take it back."""
     if not any(entry["scope"] == "run" and entry.get("undone") for entry in record.rollbacks):

@@ -94,6 +94,13 @@ def test_the_outcome_names_what_was_undone_what_failed_and_what_was_never_touche
     assert "launch again" in (outcome.next_step(record) or "")
 
 
+def test_hosts_that_were_left_half_way_are_named_with_what_stands_there():
+    driver = play(web(), failing(("web.look", "b")))
+    assert outcome.half_way(driver.graph, driver.conductor.record) == {"b": ["web.drain", "web.deploy"]}
+    rolled_back = play(web(on_failure="rollback"), failing(("web.look", "b")))
+    assert outcome.half_way(rolled_back.graph, rolled_back.conductor.record) == {}
+
+
 def test_a_rollback_with_nothing_to_undo_is_a_failure():
     graph = Graph([node("a", item=WAIVED)], on_failure="rollback")
     assert play(graph, failing(("a", "localhost"))).conductor.record.state == states.FAILED
