@@ -39,6 +39,11 @@ options:
       - How long to wait for a dnf that is at work, in seconds.
     type: int
     default: 300
+  only_mark:
+    description:
+      - Whether to return no more than RV(change) and RV(mine), which needs neither dnf nor rpm.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and does the same.
@@ -65,16 +70,16 @@ EXAMPLES = r"""
 RETURN = r"""
 packages:
   description: The installed packages as C(name-epoch:version-release.arch), without an epoch of 0 and imported keys.
-  returned: success
+  returned: unless O(only_mark=true)
   type: list
   elements: str
 history:
   description: The number of dnf's last transaction, 0 if there is none.
-  returned: success
+  returned: unless O(only_mark=true)
   type: int
 advisories:
   description: The open advisories, one entry for each package they would update.
-  returned: success
+  returned: unless O(only_mark=true)
   type: list
   elements: dict
   sample:
@@ -93,11 +98,11 @@ advisories:
       type: str
 advisories_error:
   description: Why advisories are not known; empty when they are, or were not asked for.
-  returned: success
+  returned: unless O(only_mark=true)
   type: str
 reboot:
   description: Whether a reboot is pending.
-  returned: success
+  returned: unless O(only_mark=true)
   type: dict
   contains:
     known:
@@ -115,16 +120,16 @@ reboot:
       type: str
 services:
   description: The services that still run what was replaced.
-  returned: success
+  returned: unless O(only_mark=true)
   type: list
   elements: str
 boot_id:
   description: The boot that the host runs from.
-  returned: success
+  returned: unless O(only_mark=true)
   type: str
 kernel:
   description: The kernel that runs.
-  returned: success
+  returned: unless O(only_mark=true)
   type: str
 change:
   description: The recorded change, as the role wrote it; empty if there is none.
@@ -263,6 +268,7 @@ def main() -> None:
             "runs": {"type": "list", "elements": "str", "default": []},
             "advisories": {"type": "bool", "default": True},
             "wait": {"type": "int", "default": 300},
+            "only_mark": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -274,7 +280,9 @@ def main() -> None:
         module.fail_json(msg=f"the recorded change in {given['mark']} cannot be read: {error}")
     try:
         wait_for_dnf(LOCKS, given["wait"])
-        found = describe(lambda command: module.run_command(list(command)), given["advisories"])
+        found: dict[str, Any] = {}
+        if not given["only_mark"]:
+            found = describe(lambda command: module.run_command(list(command)), given["advisories"])
     except HoldfastError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, change=change, mine=is_mine(change, given["runs"]), **found)

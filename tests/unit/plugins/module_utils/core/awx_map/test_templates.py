@@ -52,10 +52,11 @@ def test_the_shipped_catalog() -> None:
     assert deploy.fields()["ask_limit_on_launch"] is True
     assert "Verified by role holdfast.ops.health_check." in templates["Deploy service (undo)"].description
     assert "Health check (undo)" not in templates, "its waiver says that there is nothing to undo"
-    assert templates["Rolling deploy (engine)"].survey == mapped.workflows[0].survey
-    assert mapped.workflows[0].name == "Rolling deploy"
+    workflows = named(mapped.workflows)
+    assert list(workflows) == ["Integrated maintenance", "Rolling deploy"]
+    assert templates["Rolling deploy (engine)"].survey == workflows["Rolling deploy"].survey
     assert mapped.collections() == ("holdfast.ops",)
-    assert mapped.labels == ("deployment", "health", "load-balancer", "notification")
+    assert {"deployment", "health", "load-balancer", "notification", "patching"} <= set(mapped.labels)
 
 
 def test_every_automated_item_and_every_bundle_is_mapped(real_catalog: Catalog) -> None:
