@@ -77,13 +77,14 @@ def test_answers_given_to_the_action_are_templates_of_its_author(house: House) -
     name = house.bundle("one", "one: {item: say}", presentation={"fields": [{"name": "text", "label": "Text"}]})
     play = house.folder / "own.yml"
     task = {"holdfast.ops.workflow": {"workflow": name, "fields": {"text": "{{ 'a' ~ 'b' }}"}}, "register": "done"}
-    told = {"ansible.builtin.debug": {"msg": "it ended {{ done.state }} as {{ done.run }} in {{ done.path }}"}}
+    words = "it ended {{ done.state }} as {{ done.run }} in {{ done.path }}, having said {{ done.outputs.one[0].stdout }}"
+    told = {"ansible.builtin.debug": {"msg": words}}
     play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, told]}]))
     done = house.ansible(playbook=str(play))
     assert done.returncode == 0, done.stdout
     assert outputs_of(house.record(), "one") == {"stdout": "ab"}
     run = house.the_run()
-    assert f"it ended successful as {run.id} in {run.path}" in done.stdout
+    assert f"it ended successful as {run.id} in {run.path}, having said ab" in done.stdout
 
 
 def test_limit_narrows_every_node_and_the_first_host_need_not_be_reachable(house: House) -> None:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests import conftest as _importable  # noqa: F401 - this checkout is holdfast.ops
+from tests import importable as _importable  # noqa: F401 - this checkout is holdfast.ops
 
 from .control import Door
 from .machine import Machine
