@@ -12,8 +12,8 @@ cd "$(dirname "$0")/.."
 
 extra=${1:?"usage: $0 run|serve|dev"}
 case $extra in
-  run) extras=collections ;;
-  serve) extras=collections,controller ;;
+  run) extras=collections,lab ;;
+  serve) extras=collections,controller,lab ;;
   dev) extras=dev ;;
   *) echo "usage: $0 run|serve|dev" >&2; exit 2 ;;
 esac
@@ -56,4 +56,9 @@ import pathlib, sysconfig
 path = pathlib.Path(sysconfig.get_path("purelib"), "holdfast_dev.pth")
 path.write_text(f"{pathlib.Path('.venv/collections').absolute()}\n", encoding="utf-8")
 PY
+
+# Molecule starts Ansible's programs by their names: those beside it, whatever PATH says.
+if [ "$extra" = dev ]; then
+  printf '#!/bin/sh\nPATH="%s:$PATH" exec "%s/python" -m molecule "$@"\n' "$PWD/.venv/bin" "$PWD/.venv/bin" >.venv/bin/molecule
+fi
 echo "$wanted" >"$stamp"
