@@ -6,7 +6,7 @@ PYTHON := .venv/bin/python
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n < 2 ? 2 : n > 4 ? 4 : n )))
 PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-full test-clients bench format clean
+.PHONY: help setup demo serve test test-full test-clients molecule bench format clean
 .PHONY: lint lint-ruff lint-mypy lint-ansible lint-changelog lint-sanity
 
 help: ## Say what there is
@@ -15,8 +15,8 @@ help: ## Say what there is
 setup: ## Make .venv with everything for development, or bring it up to date
 	@scripts/setup.sh dev
 
-demo: ## Set up what is missing and run the rolling deployment behind a real load balancer
-	@scripts/demo.sh
+demo: ## Set up what is missing and run Integrated Maintenance on the lab, or where there can be none a rolling deployment
+	@scripts/demo.sh $(DEMO)
 
 serve: ## Set up what is missing and serve the controller, with the demo's catalog, on 127.0.0.1:8052
 	@scripts/serve.sh
@@ -29,6 +29,9 @@ test-full: setup ## The slow ones too: AWX's clients, packaging, other Pythons a
 
 test-clients: setup ## The recordings of an AWX, and its real clients, against a served controller
 	$(PYTEST) tests/contract
+
+molecule: setup ## The Molecule scenarios of extensions/molecule, on the lab; SCENARIO=drain runs one
+	@scripts/molecule.sh $(SCENARIO)
 
 lint: lint-ruff lint-mypy lint-changelog lint-ansible lint-sanity ## Every check that reads the code without running it
 
