@@ -69,7 +69,9 @@ def collections_path() -> str:
     """The folder of collections that this working copy, or this installed collection, is part of."""
     installed = REPOSITORY.parts[-3:] == ("ansible_collections", "holdfast", "ops")
     ours = REPOSITORY.parents[2] if installed else Path(sys.prefix) / "collections"
-    return os.pathsep.join(filter(None, [str(ours), os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]))
+    # Another working copy may be the one that this environment has; then whoever starts us says where this one is.
+    found = [str(ours)] if (ours / "ansible_collections" / "holdfast" / "ops").resolve() == REPOSITORY else []
+    return os.pathsep.join(filter(None, [*found, os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")]))
 
 
 def write_source(source: Path) -> None:
