@@ -52,6 +52,7 @@ class Lab:
         lacking = requirements.lacking()
         if lacking:
             raise LabError("\n".join(lacking))
+        requirements.make_room()
         lock = places.try_lock(places.lab_lock(self.name))
         if lock is None:
             raise LabError(f"the lab {self.name!r} is up already: {self.inventory}")
