@@ -9,10 +9,10 @@ import sys
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import quiet_collector
 
-from tests.bench import api, engine, jobs, overhead
+from tests.bench import api, engine, jobs, maintenance, overhead
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["engine", "overhead", "jobs", "api"]
+    wanted = sys.argv[1:] or ["engine", "overhead", "jobs", "api", "maintenance"]
     if "engine" in wanted:
         quiet_collector()  # as the supervisor does
         engine.report()
@@ -22,3 +22,5 @@ if __name__ == "__main__":
         jobs.report()
     if "api" in wanted:
         api.report()
+    if "maintenance" in wanted:
+        maintenance.report()

@@ -85,7 +85,7 @@ class Running:
         self._store = RunsStore(stage.home)
         self._before = set(self._store.ids())
         self._home = stage.home
-        self.load = load or Load(stage.lab.url, CLIENTS, PAUSE)
+        self.load = load or Load(stage.lab.url, stage.clients, PAUSE)
         self._open = load is None
         self._output = stage.home.parent / "output.txt"
         with self._output.open("w", encoding="utf-8") as output:
@@ -162,8 +162,8 @@ class Running:
 class Stage:
     """The lab, the command line, and a catalog for bundles of one's own."""
 
-    def __init__(self, lab: Lab, folder: Path) -> None:
-        self.lab, self.home, self.catalog = lab, folder / "home", folder / "catalog"
+    def __init__(self, lab: Lab, folder: Path, clients: int = CLIENTS) -> None:
+        self.lab, self.home, self.catalog, self.clients = lab, folder / "home", folder / "catalog", clients
         self.catalog.mkdir()
         # The collections' folder too: another checkout may be the one that is installed.
         collections = os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.lab.by_hand import Operator
 from tests.lab.lab import HOSTS, Lab
 from tests.lab.places import REPOSITORY
 from tests.lab.stage import BUNDLE, Stage, assert_nothing_lost
@@ -74,12 +75,26 @@ def test_a_version_that_turns_unhealthy_is_taken_back_exactly(stage: Stage) -> N
     print(f"seconds from the first failed health check to restored service: {outcome.time_to_restore:.1f}")
 
 
+def test_the_documented_procedure_by_hand_restores_service_too(stage: Stage, tmp_path: Path) -> None:
+    stage.lab.publish("3")
+    before = stage.packages("app1")
+    operator = Operator(stage.lab, "app1", tmp_path)
+    operator.patch()
+    assert stage.versions("app1") == {"app1": "3"}
+    for step, seconds in operator.carry_out():
+        print(f"{seconds:6.1f} s  {step.title}")
+    assert stage.packages("app1") == before
+    assert stage.in_traffic() == list(HOSTS)
+
+
 def test_without_a_drain_requests_are_lost(stage: Stage) -> None:
     shipped = REPOSITORY / "workflows" / "bundles" / f"{BUNDLE}.yml"
     bundle: dict[str, Any] = yaml.safe_load(shipped.read_text(encoding="utf-8"))
     bundle["metadata"]["name"] = "careless-maintenance"
-    inner = bundle["components"]["rhel"]["rollout"]["components"]
-    del inner["drain"], inner["restore"], inner["patch"]["needs"]
+    bundle["components"] = {"rhel": bundle["components"]["rhel"]}
+    rhel = bundle["components"]["rhel"]
+    inner = rhel["rollout"]["components"]
+    del rhel["needs"], inner["drain"], inner["restore"], inner["patch"]["needs"]
     (stage.catalog / "careless-maintenance.yml").write_text(yaml.safe_dump(bundle, sort_keys=False), encoding="utf-8")
     begun = time.monotonic()
     outcome = stage.run("careless-maintenance", pool="app1")
