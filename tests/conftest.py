@@ -19,7 +19,7 @@ with contextlib.suppress(ImportError):
     settings.register_profile("holdfast", deadline=None)
     settings.load_profile("holdfast")
 
-REAL_PROCESSES = frozenset({"acceptance", "contract", "packaging", "roles", "terminal"})
+REAL_PROCESSES = frozenset({"acceptance", "contract", "lab", "packaging", "roles", "terminal"})
 """Folders whose tests run real programs against real time: on a busy machine one of them may need a second try."""
 
 

@@ -33,9 +33,9 @@ def make(debian: Path, out: Path) -> None:
     layers = f"lowerdir={debian},upperdir={out / 'root'},workdir={out / 'work'}"
     run("mount", "-t", "overlay", "overlay", "-o", layers, str(merged))
     run("mount", "-t", "proc", "proc", str(merged / "proc"))
-    for folder in ("run", "var/lib/apt/lists", "var/cache/apt"):
-        (merged / folder).mkdir(exist_ok=True)
-        run("mount", "-t", "tmpfs", "tmpfs", str(merged / folder))
+    for name in ("run", "var/lib/apt/lists", "var/cache/apt"):
+        (merged / name).mkdir(exist_ok=True)
+        run("mount", "-t", "tmpfs", "tmpfs", str(merged / name))
     names = merged / "etc/resolv.conf"
     shutil.copyfile("/etc/resolv.conf", names)
     _in_root(merged, "apt-get", "-q", "update")

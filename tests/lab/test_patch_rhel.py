@@ -141,8 +141,13 @@ def test_a_controller_that_is_killed_leaves_what_can_be_taken_back(stage: Stage)
     playbook.write_text(yaml.safe_dump([{"hosts": HOST, "gather_facts": False, "tasks": [role]}]), encoding="utf-8")
     command = [str(Path(sys.executable).parent / "ansible-playbook"), str(playbook), "-i", str(stage.lab.inventory)]
     command += ["-e", json.dumps({"holdfast": {"request": {"run": "r1", "origin": "r1"}}})]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    child = subprocess.Popen(command, env={**os.environ, **SETTINGS}, start_new_session=True, **quiet)
+    child = subprocess.Popen(
+        command,
+        env={**os.environ, **SETTINGS},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     installed = f"rpm -q {NEW_SHOP.removesuffix('.noarch')}"
     deadline = time.monotonic() + 120
     while stage.lab.ssh(HOST, installed).returncode != 0:
