@@ -38,8 +38,11 @@ class Outcome(NamedTuple):
 
     @property
     def untouched(self) -> list[str]:
-        """The hosts with the packages and the boot of before."""
-        return [host for host, known in self.before.items() if self.after[host] == known]
+        """The hosts that the rollout never came to, and that have the packages and the boot of before."""
+        reached = {
+            host for one in self.record.executions.values() if one["node"] == "rhel.drain" for host in one["hosts"]
+        }
+        return [host for host, known in self.before.items() if host not in reached and self.after[host] == known]
 
     @property
     def minutes(self) -> float:
@@ -105,13 +108,17 @@ def closing_words(good: Outcome, bad: Outcome) -> list[str]:
         met = ", ".join(f"{count} by version {number}" for number, count in sorted(report.versions.items()))
         lines += [
             f"maintenance to version {version}: {one.record.state} after {render(round(one.seconds))}",
-            f"  requests answered    {report.answered} ({report.slow_answered} of two seconds): {met}",
-            f"  requests lost        {len(report.lost)} {report.reasons() or ''}".rstrip(),
-            f"  in traffic at the end  {', '.join(one.in_traffic)}",
-            f"  never touched        {', '.join(one.untouched) or 'none'}",
-            f"  time recovered       about {one.minutes:g} minutes of work by hand, by the items' manual_minutes",
-            f"  record               {one.run.path}",
+            f"  requests answered  {report.answered} ({report.slow_answered} of two seconds): {met}",
+            f"  requests lost      {len(report.lost)} {report.reasons() or ''}".rstrip(),
+            f"  in traffic         {', '.join(one.in_traffic)}",
+            f"  never touched      {', '.join(one.untouched) or 'none'}",
+            f"  record             {one.run.path}",
         ]
+    recovered = good.minutes - good.seconds / 60
+    lines.append(
+        f"time recovered: about {recovered:.0f} minutes; the maintenance to version 2 takes a person about"
+        f" {good.minutes:g} by hand (manual_minutes of its items)"
+    )
     for host, seconds in seconds_to_restore(bad.record).items():
         same = "exactly the packages of before" if same_packages(bad, host) else "OTHER PACKAGES THAN BEFORE"
         lines.append(f"{host}: {seconds:.1f} s from the failed health check to restored service, with {same}")

@@ -148,7 +148,8 @@ def test_the_summary_counts_requests_and_seconds(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Outcome, "minutes", 255.0)
     words = "\n".join(closing_words(good(), bad()))
     assert "maintenance to version 2: successful after 1m 1s" in words
-    assert "about 255 minutes of work by hand" in words
+    assert "time recovered: about 254 minutes; the maintenance to version 2 takes a person about 255 by hand" in words
+    assert "  never touched      app2, app3" in words
     assert "app1: 7.5 s from the failed health check to restored service, with exactly the packages of before" in words
 
 
