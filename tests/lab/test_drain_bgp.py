@@ -43,7 +43,7 @@ def ask(kind):
         if line and kind:
             line.close()
             line = None
-        over.wait(0.02)
+        over.wait(0.05)
 
 clients = [threading.Thread(target=ask, args=(at % 2,)) for at in range(4)]
 for client in clients:
@@ -104,7 +104,7 @@ class Stage:
     def way(self) -> str:
         """The edge that the core's kernel sends customers' requests to."""
         found = json.loads(self.said("core1", f"ip -json route get {routers.FRONT}"))[0].get("gateway", "")
-        return {self.address(edge): edge for edge in routers.EDGES}.get(found, found)
+        return {self.address(edge): edge for edge in routers.EDGES}.get(found, str(found))
 
     def address(self, router: str) -> str:
         """Where a router speaks BGP."""
@@ -176,8 +176,8 @@ def test_traffic_moves_and_comes_back_and_no_request_is_lost(stage: Stage) -> No
     running, saved = stage.running, stage.saved
     address = next(row["management"] for row in stage.lab.status()["members"] if row["name"] == "core1")
     command = [*stage.lab.ssh_command(address), "exec", "python3", "-c", f"'{CUSTOMERS}'", routers.FRONT]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as customers:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as customers:
         checked = stage.play(role(), check=True)
         assert checked.counts["changed"] == 1
         assert (stage.running, stage.way) == (running, "edge1")
@@ -240,6 +240,8 @@ def test_what_cannot_be_is_refused_and_nothing_is_changed(stage: Stage) -> None:
         refused(drain_bgp_peers=["core9"]),
         refused(drain_bgp_peers=["edge2"]),
         refused(drain_bgp_peers=["app1"]),
+        {"name": "gone", "add_host": {"name": "gone", "ansible_host": "127.0.0.1", "ansible_port": 1}},
+        refused(drain_bgp_peers=["core1", "gone"]),
         refused(drain_bgp_save=True, drain_bgp_config="/etc/frr/none.conf"),
         typed("core1", "router bgp 65020", f"{other} shutdown"),
         refused(),
@@ -255,6 +257,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_changed(stage: Stage) -> None:
         "edge1: drain_bgp_peers names core9, which the inventory does not have. Nothing was changed.",
         "edge1: refused to drain it: the peer edge2 has no BGP session with it (router id ",
         "edge1: refused to drain it: the peer app1 could not be asked: FRR's shell 'vtysh' cannot be run: No such file",
+        "edge1: refused to drain it: the peer gone could not be asked: ",
         "edge1: not drained: it cannot be saved, so nothing was changed: the saved configuration /etc/frr/none.conf",
         f"edge1: refused to drain it: the peer core1 has no other way to {routers.SITE}. Nothing was changed. Next: ",
         "edge1: refused to drain it: the peer core1 has no BGP session with it (router id ",
