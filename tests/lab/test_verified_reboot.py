@@ -51,10 +51,12 @@ def _mappings(value: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def stage(lab_as_new: Lab, tmp_path: Path) -> Iterator[Stage]:
-    """The lab as new. The name of a socket is short, so pytest's own folders are too deep for them."""
+def stage(lab: Lab, tmp_path: Path) -> Iterator[Stage]:
+    """The first host as new. The name of a socket is short, so pytest's own folders are too deep for them."""
+    lab.publish("2")
+    lab.renew("app1")
     with tempfile.TemporaryDirectory(prefix="reboot-") as sockets:
-        yield Stage(lab_as_new, tmp_path, sockets)
+        yield Stage(lab, tmp_path, sockets)
         for path in Path(sockets).iterdir():
             subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "app1"], capture_output=True, check=False)
 
