@@ -77,7 +77,8 @@ def test_answers_given_to_the_action_are_templates_of_its_author(house: House) -
     name = house.bundle("one", "one: {item: say}", presentation={"fields": [{"name": "text", "label": "Text"}]})
     play = house.folder / "own.yml"
     task = {"holdfast.ops.workflow": {"workflow": name, "fields": {"text": "{{ 'a' ~ 'b' }}"}}, "register": "done"}
-    words = "it ended {{ done.state }} as {{ done.run }} in {{ done.path }}, having said {{ done.outputs.one[0].stdout }}"
+    words = "it ended {{ done.state }} as {{ done.run }} in {{ done.path }}, "
+    words += "having said {{ done.outputs.one[0].stdout }}"
     told = {"ansible.builtin.debug": {"msg": words}}
     play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task, told]}]))
     done = house.ansible(playbook=str(play))
