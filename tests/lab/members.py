@@ -141,6 +141,12 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
                     "json": {"status": "healthy"},
                 }
             ],
+            # Three seconds of good answers in a row: version 3 turns bad two seconds after its start.
+            "health_check_retries": 80,
+            "health_check_delay": 0.25,
+            "health_check_success_threshold": 12,
+            "health_check_failure_threshold": 8,
+            "verified_reboot_services": ["shopfront.service"],
         },
         "windows": {
             "ansible_connection": "winrm",
