@@ -30,7 +30,7 @@ def stage(lab_as_new: Lab, tmp_path: Path) -> Iterator[Stage]:
 
 def test_both_families_are_patched_and_rebooted_and_no_request_is_lost(stage: Stage) -> None:
     boots = stage.boots()
-    outcome = stage.run(pool="app", windows="windows")
+    outcome = stage.run(pool="app", batch=2, windows="windows")
     assert (outcome.status, outcome.record.state) == (0, "successful"), outcome.words
     assert_nothing_lost(outcome.report)
     assert outcome.report.versions["2"] > 0
