@@ -159,12 +159,14 @@ def test_ctrl_c_in_the_middle_leaves_nothing(can_have_labs: None, tmp_path: Path
     name = f"demo-{os.getpid()}"
     collections = os.environ["ANSIBLE_COLLECTIONS_PATH"].split(os.pathsep)[0]
     paths = [collections, str(REPOSITORY / "extensions" / "controller"), os.environ.get("PYTHONPATH", "")]
-    command = [sys.executable, "-u", str(REPOSITORY / "demo" / "maintenance.py"), "--folder", str(tmp_path)]
+    # Where the tests run in the background Ctrl-C is ignored, and programs inherit that.
+    command = ["env", "--default-signal=INT", sys.executable, "-u", str(REPOSITORY / "demo" / "maintenance.py")]
+    command += ["--folder", str(tmp_path), "--name", name]
     output = tmp_path / "output.txt"
     with (
         output.open("wb") as out,
         subprocess.Popen(
-            [*command, "--name", name],
+            command,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -172,12 +174,16 @@ def test_ctrl_c_in_the_middle_leaves_nothing(can_have_labs: None, tmp_path: Path
             start_new_session=True,
         ) as demo,
     ):
-        deadline = time.monotonic() + 180
-        while "▶ rhel.drain" not in output.read_text(encoding="utf-8"):
-            assert demo.poll() is None and time.monotonic() < deadline, output.read_text(encoding="utf-8")
-            time.sleep(0.1)
-        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
-        assert demo.wait(timeout=180) == 130, output.read_text(encoding="utf-8")
+        try:
+            deadline = time.monotonic() + 180
+            while "▶ rhel.drain" not in output.read_text(encoding="utf-8"):
+                assert demo.poll() is None and time.monotonic() < deadline, output.read_text(encoding="utf-8")
+                time.sleep(0.1)
+            os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+            assert demo.wait(timeout=60) == 130, output.read_text(encoding="utf-8")
+        finally:
+            if demo.poll() is None:
+                demo.terminate()
     assert name not in places.lab_names()
     assert processes_with(f"HOLDFAST_HOME={tmp_path / 'holdfast'}") == []
 
