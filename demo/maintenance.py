@@ -213,6 +213,7 @@ def main() -> int:
             return perform(demo)
         except LabError as error:
             print(f"The demo cannot go on: {error}", file=sys.stderr)
+            print("The rolling deployment needs no lab: make demo DEMO=rolling", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("\nInterrupted; everything that was started is ended.", file=sys.stderr)

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import requirements
+from tests.lab import requirements, rootfs
 from tests.lab.commands import LabError
 from tests.lab.lab import Lab
 
 
 @pytest.fixture(scope="session")
 def can_have_labs() -> None:
-    """Skips where there can be no lab; installs packages where they are all that is missing."""
+    """Skips where there can be no lab; installs packages and builds images where they are all that is missing."""
     reasons = requirements.unfit()
     if not reasons:
         try:
@@ -28,6 +28,11 @@ def can_have_labs() -> None:
         except LabError as error:
             reasons = [f"The lab's packages could not be installed: {error}"]
     reasons = reasons or requirements.lacking()
+    if not reasons:
+        try:
+            rootfs.ensure(lambda _line: None)
+        except rootfs.NoMirror as error:
+            reasons = [str(error)]
     if reasons:
         pytest.skip(" ".join(reasons))
 

@@ -30,6 +30,10 @@ PACKAGES = (
 )
 
 
+class NoMirror(LabError):
+    """What hosts run on cannot be fetched from here."""
+
+
 @dataclass(frozen=True)
 class Image:
     """What hosts and routers are made of."""
@@ -49,7 +53,7 @@ class Image:
 
 
 def ensure(say: Callable[[str], None]) -> Image:
-    """Build what the cache does not have yet, one process at a time, and return it. Raises LabError."""
+    """Build what the cache does not have yet, one process at a time, and return it. Raises LabError, and NoMirror."""
     cache = places.cache()
     debian, rhel, router = (cache / f"{kind}-{key}" for kind, key in keys().items())
     with places.locked(cache / "build.lock"):
@@ -57,7 +61,10 @@ def ensure(say: Callable[[str], None]) -> Image:
             say("building the Debian underneath (once, a few minutes)")
             trial = _empty(cache / "building-debian")
             include = f"--include={','.join(PACKAGES)}"
-            run(*CONTAINED, "debootstrap", "--variant=minbase", include, SUITE, str(trial), MIRROR)
+            try:
+                run(*CONTAINED, "debootstrap", "--variant=minbase", include, SUITE, str(trial), MIRROR)
+            except LabError as error:
+                raise NoMirror(f"The lab's hosts cannot be built: {error}") from error
             remove_tree(trial / "var/cache/apt", trial / "var/lib/apt/lists")
             trial.rename(debian)
         if not rhel.exists():
