@@ -49,7 +49,8 @@ def test_validate_of_nothing_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("catalog")
 def test_list_and_show() -> None:
-    assert "walk            1.0.0    -         Walk a pool" in holdfast("catalog", "list").output
+    rows = [line.split(maxsplit=3) for line in holdfast("catalog", "list").output.splitlines()]
+    assert ["walk", "1.0.0", "-", "Walk a pool"] in rows
     assert "step" in holdfast("catalog", "list", "--items").output
     shown = holdfast("catalog", "show", "walk").output
     for part in ("version (text; required", "token (password)", "deploy  ← drain", "rollback, scope batch"):
