@@ -74,7 +74,8 @@ class ActionModule(HoldfastAction):
         result = {"state": state, "run": end["run"], "path": end["path"], "summary": lines}
         if end.get("check"):
             return {**result, "changed": False, "failed": state != "successful", "msg": f"checked: {state}"}
-        result["outputs"] = end.get("outputs", {})
+        if state == "successful":  # a failure is shown whole, and is to be read by people
+            result["outputs"] = end.get("outputs", {})
         for line in lines:
             self._display.display(line)
         parts = [f"{state}: {end['explanation']}" if end["explanation"] else state]

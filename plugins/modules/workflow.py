@@ -116,7 +116,7 @@ outputs:
   description:
     - What the nodes reported, by node; of each node a list with one dictionary for each batch, in their order.
     - Outputs that the catalog calls secret are not among them.
-  returned: when a run came to an end
+  returned: when a run ended successfully; the record of any run has them
   type: dict
   sample: {evidence: [{reboot_required: {app1: false}}]}
 """
