@@ -181,17 +181,6 @@ def perform(demo: Demo) -> int:
     return 1 if broken else 0
 
 
-def reasons() -> list[str]:
-    """Why there can be no lab on this machine; empty when there can. Packages that are missing are installed."""
-    found = requirements.unfit()
-    if not found:
-        try:
-            requirements.install(lambda line: print(f"setup: {line}", file=sys.stderr, flush=True))
-        except LabError as error:
-            return [f"The lab's packages could not be installed: {error}"]
-    return found or requirements.lacking()
-
-
 def main() -> int:
     """Perform the demo and tidy up: 0 as promised, 1 not, 2 the lab cannot be brought up, 130 interrupted."""
     parser = argparse.ArgumentParser(description="Integrated Maintenance on the lab, under load.")
@@ -200,7 +189,7 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=16, help="how many clients ask at the same time")
     parser.add_argument("--name", default="demo", help="what the lab is called")
     given = parser.parse_args()
-    why = reasons()
+    why = requirements.reasons(lambda line: print(f"setup: {line}", file=sys.stderr, flush=True))
     if why:
         print("\n".join(why), file=sys.stdout if given.can else sys.stderr)
         return 2

@@ -172,25 +172,13 @@ state:
   type: dict
 """
 
-import json
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.holdfast.ops.plugins.module_utils.recorded_change import is_mine, read_mapping
 
 ONLY: dict[str, Any] = {"name": "", "port": 0, "server": ""}
-
-
-def read_state(root: str) -> dict[str, Any]:
-    """The state file; empty when there is none. Raises ValueError when it is not one."""
-    try:
-        with open(os.path.join(root, "state.json"), encoding="utf-8") as file:
-            state = json.load(file)
-    except FileNotFoundError:
-        return {}
-    if not isinstance(state, dict):
-        raise ValueError("it is no mapping")
-    return state
 
 
 def look(root: str, instance: dict[str, Any]) -> dict[str, Any]:
@@ -203,18 +191,9 @@ def look(root: str, instance: dict[str, Any]) -> dict[str, Any]:
     return {**instance, "link": link, "version": version}
 
 
-def is_mine(change: dict[str, Any], runs: list[str], version: str) -> bool:
-    """Whether the recorded change belongs to the one who asks: by its run, or without one by its version."""
-    if not change:
-        return False
-    if runs:
-        return bool(set(runs) & set(change.get("runs", [])))
-    return version in ("", change.get("to"))
-
-
 def describe(root: str, instances: list[dict[str, Any]], runs: list[str], version: str) -> dict[str, Any]:
     """Everything this module returns. Raises OSError and ValueError for a state file that cannot be read."""
-    state = read_state(root)
+    state = read_mapping(os.path.join(root, "state.json"))
     change = state.get("change", {})
     found = {each["name"]: look(root, each) for each in instances or [ONLY]}
     names = list(found)

@@ -141,7 +141,6 @@ mine:
   type: bool
 """
 
-import json
 import os
 import re
 import time
@@ -151,6 +150,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.reboot_systems import Linux
+from ansible_collections.holdfast.ops.plugins.module_utils.recorded_change import is_mine, read_mapping
 
 LOCKS = (
     "/var/lib/dnf/rpmdb_lock.pid",
@@ -165,23 +165,6 @@ ADVISORIES = ("dnf", "--quiet", "updateinfo", "list", "--available")
 SERVICES = ("dnf", "--quiet", "--cacheonly", "needs-restarting", "--services")
 
 Run = Callable[[Sequence[str]], "tuple[int, str, str]"]
-
-
-def read_mark(path: str) -> dict[str, Any]:
-    """The recorded change; empty when there is none. Raises ValueError when the file holds something else."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            change = json.load(file)
-    except FileNotFoundError:
-        return {}
-    if not isinstance(change, dict):
-        raise ValueError("it is no mapping")
-    return change
-
-
-def is_mine(change: dict[str, Any], runs: list[str]) -> bool:
-    """Whether the recorded change is that of the one who asks."""
-    return bool(change) and (not runs or bool(set(runs) & set(change.get("runs", []))))
 
 
 def packages(output: str) -> list[str]:
@@ -275,7 +258,7 @@ def main() -> None:
     given = module.params
     module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "LANGUAGE": "C"}
     try:
-        change = read_mark(given["mark"])
+        change = read_mapping(given["mark"])
     except (OSError, ValueError) as error:
         module.fail_json(msg=f"the recorded change in {given['mark']} cannot be read: {error}")
     try:

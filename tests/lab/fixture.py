@@ -14,20 +14,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import requirements, rootfs
-from tests.lab.commands import LabError
 from tests.lab.lab import Lab
 
 
 @pytest.fixture(scope="session")
 def can_have_labs() -> None:
     """Skips where there can be no lab; installs packages and builds images where they are all that is missing."""
-    reasons = requirements.unfit()
-    if not reasons:
-        try:
-            requirements.install(lambda _line: None)
-        except LabError as error:
-            reasons = [f"The lab's packages could not be installed: {error}"]
-    reasons = reasons or requirements.lacking()
+    reasons = requirements.reasons(lambda _line: None)
     if not reasons:
         try:
             rootfs.ensure(lambda _line: None)

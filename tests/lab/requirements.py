@@ -116,6 +116,15 @@ def install(say: Callable[[str], None]) -> None:
             POLICY.unlink(missing_ok=True)
 
 
+def reasons(say: Callable[[str], None]) -> list[str]:
+    """Why there can be no lab here, after the packages that are missing were installed; empty when there can."""
+    try:
+        install(say)
+    except LabError as error:
+        return [f"The lab's packages could not be installed: {error}"]
+    return lacking()
+
+
 def make_room() -> None:
     """Let the kernel give what the systemds of several labs ask for; without it the third lab does not come up."""
     with contextlib.suppress(OSError, ValueError):

@@ -99,10 +99,10 @@ def test_whose_change_it_is(change: dict[str, list[str]], runs: list[str], mine:
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:
     mark = tmp_path / "mark.json"
-    assert patch_info.read_mark(str(mark)) == {}
+    assert patch_info.read_mapping(str(mark)) == {}
     mark.write_text(json.dumps([1]), encoding="utf-8")
     with pytest.raises(ValueError, match="no mapping"):
-        patch_info.read_mark(str(mark))
+        patch_info.read_mapping(str(mark))
 
 
 def test_a_dnf_that_works_is_waited_for_and_one_that_is_gone_is_not(tmp_path: Path) -> None:
