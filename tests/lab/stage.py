@@ -24,6 +24,7 @@ from tests.lab.places import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "demo"))
 
+import evidence
 from load import Load, Report
 
 BUNDLE = "integrated-maintenance"
@@ -45,10 +46,7 @@ class Outcome(NamedTuple):
 
     def outputs(self, node: str, name: str) -> dict[str, Any]:
         """An output by host, over all batches of a node."""
-        found: dict[str, Any] = {}
-        for batch in self.record.outputs.get(node, {}).values():
-            found.update(batch.get(name, {}))
-        return found
+        return evidence.outputs(self.record, node, name)
 
     def done(self, action: str) -> list[tuple[str, tuple[str, ...]]]:
         """What was done or undone with success: (node, hosts), in the order of the starts."""
@@ -63,19 +61,10 @@ class Outcome(NamedTuple):
         known = self.record.seen(node)
         return str((known.undo_why if undo else known.why).get(host, ""))
 
-    def seconds(self, node: str, host: str, action: str = "do") -> tuple[float, float]:
-        """When a node's work on a host began and ended; the last time, if there were several."""
-        mine = [
-            one
-            for one in self.record.executions.values()
-            if (one["node"], one["action"], one["hosts"]) == (node, action, [host])
-        ]
-        return float(mine[-1]["started"]), float(mine[-1]["finished"])
-
     @property
     def time_to_restore(self) -> float:
         """Seconds between the first failed health check and a service that has all its hosts again: of app1."""
-        return self.seconds("rhel.drain", "app1", "undo")[1] - self.seconds("rhel.health", "app1")[1]
+        return evidence.seconds_to_restore(self.record)["app1"]
 
 
 class Running:
