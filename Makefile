@@ -1,9 +1,10 @@
 # Everything here works from a plain checkout; .venv is made on the first need.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-# Tests run side by side: one worker more than there are processors, at most four, for many start programs of their own and
-# wait for them. WORKERS=0 runs them one by one.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n > 3 ? 4 : n + 1 )))
+# Some machines forbid it to keep what Python compiles; every play would then compile all of Ansible anew, a third of its time.
+unexport PYTHONDONTWRITEBYTECODE
+# Tests run side by side, one worker for each processor, at most four. WORKERS=0 runs them one by one.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n > 4 ? 4 : n )))
 PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-full test-clients molecule bench format clean

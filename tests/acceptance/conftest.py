@@ -28,7 +28,7 @@ sys.path.insert(0, str(REPOSITORY / "demo"))
 import lab as demo_lab  # noqa: E402
 import run as demo_run  # noqa: E402
 
-CLIENTS, PAUSE = 90, 0.6
+CLIENTS, PAUSE = 90, 1.2
 """Every third client asks for two seconds: thirty, so that no server is ever without one in flight."""
 
 

@@ -54,7 +54,7 @@ def roll_out(stage: Stage, served: Served, inventory: int, version: str) -> tupl
     with Watch(stage.lab) as watch, Load(stage.lab.url, CLIENTS, PAUSE) as load:
         body = {"inventory": inventory, "extra_vars": answers}
         launched = served.call("POST", workflow["related"]["launch"], body)
-        job = served.wait(launched["url"], patience=400.0)
+        job = served.wait(launched["url"], patience=1200.0)
     nodes = served.call("GET", f"{job['url']}workflow_nodes/?page_size=200")["results"]
     record = _record(served.home, job["id"])
     return Controlled(job, nodes, record, load.report, stage.lab.versions()), watch

@@ -34,7 +34,6 @@ def test_without_draining_the_same_rollout_loses_requests(stage: Stage) -> None:
     ("scope", "versions", "steps_undone", "drained"),
     [
         ("batch", {"app1": "4", "app2": "2", "app3": "2"}, APP2_UNDONE, ["app1", "app2"]),
-        ("host", {"app1": "4", "app2": "2", "app3": "2"}, APP2_UNDONE, ["app1", "app2"]),
         ("run", {"app1": "2", "app2": "2", "app3": "2"}, APP2_UNDONE + APP1_UNDONE, ["app1", "app2", "app1"]),
     ],
 )

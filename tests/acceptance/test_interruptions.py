@@ -64,9 +64,9 @@ def supervisor_of(home: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not processes.has_proc(), reason="needs /proc to find the supervisor")
-@pytest.mark.parametrize("node", ["in_place.deploy", "in_place.restore"])
-def test_a_rollout_whose_supervisor_is_killed_goes_on(stage: Stage, node: str) -> None:
+def test_a_rollout_whose_supervisor_is_killed_goes_on(stage: Stage) -> None:
     """Killed while app2 is out of traffic: its successor finishes the work, repeats none, and nobody notices."""
+    node = "in_place.deploy"
     stage.begin_at("1")
     command = by_playbook(stage.lab.inventory, "rolling-deploy", {"pool": "app", "version": "2"})
     old = stage.newest()
@@ -79,12 +79,13 @@ def test_a_rollout_whose_supervisor_is_killed_goes_on(stage: Stage, node: str) -
                     (done.node, done.hosts, done.state) == (node, ("app2",), "running")
                     for done in executions(run.record())
                 ),
+                patience=600.0,
             )
             os.kill(supervisor_of(stage.home), signal.SIGKILL)
             assert front.wait() != 0
         wait_for("the watcher is done", lambda: not run.is_alive())
         assert processes.find(run.id, run.path) == []
-        assert not stage.lab.servers()["app2"]["status"].startswith("UP") or node == "in_place.restore"
+        assert not stage.lab.servers()["app2"]["status"].startswith("UP")
         assert stage.follow(front_door(stage.lab.inventory, "-e", f"resume={run.id}")) == 0
     first, second = run.record(), stage.newest().record()
     assert (first.run["state"], second.run["state"]) == ("lost", "successful")
