@@ -136,6 +136,63 @@ options:
       - Whether an HTTPS server must prove who it is.
     type: bool
     default: true
+  breaker:
+    description:
+      - A circuit breaker that is told what was found, see M(holdfast.ops.circuit_breaker). A host that is not healthy,
+        or not reachable, is a failed call; how long a call took is what the slowest probe took for its last answer.
+      - It is only told, never asked. Nothing is told in check mode.
+      - Policy options that are given hold from then on for everybody; those that are not given stay as they are.
+    type: dict
+    suboptions:
+      target:
+        description:
+          - What the breaker stands before, as C(KIND:NAME). The kind is V(host), V(group), V(service) or V(item).
+        type: str
+        required: true
+      failure_rate_threshold:
+        description:
+          - The share of failed calls in the sliding window, in percent, at which the breaker opens. 50 where nobody
+            said otherwise.
+        type: float
+      slow_call_rate_threshold:
+        description:
+          - The share of slow calls in the sliding window, in percent, at which the breaker opens. 100 where nobody said
+            otherwise.
+        type: float
+      slow_call_duration_threshold:
+        description:
+          - A call that takes longer than so many seconds is slow. 3600 where nobody said otherwise.
+        type: float
+      sliding_window_type:
+        description:
+          - Whether the window holds the last calls (V(count)) or the calls of the last seconds (V(time)). V(count)
+            where nobody said otherwise.
+        type: str
+        choices:
+          - count
+          - time
+      sliding_window_size:
+        description:
+          - How many calls, or seconds, the window holds. 10 where nobody said otherwise.
+        type: int
+      minimum_number_of_calls:
+        description:
+          - The window is not judged before it holds so many calls. 3 where nobody said otherwise.
+        type: int
+      wait_duration_in_open_state:
+        description:
+          - How long an open breaker refuses before it tries again, in seconds. 60 where nobody said otherwise.
+        type: float
+      permitted_number_of_calls_in_half_open_state:
+        description:
+          - How many trial calls a half-open breaker lets through. Their rates decide whether it closes or opens
+            again. 1 where nobody said otherwise.
+        type: int
+      trial_call_timeout:
+        description:
+          - A trial call that nobody reports within so many seconds is given to somebody else. 3600 where nobody said
+            otherwise.
+        type: float
 attributes:
   check_mode:
     description: Asks in check mode as well, save for command probes, which are skipped.
@@ -166,6 +223,15 @@ EXAMPLES = r"""
     delay: 1
     success_threshold: 5
     failure_threshold: 3
+
+- name: Open the breaker of the group when the first host of it is not healthy
+  holdfast.ops.health_check:
+    probes:
+      - url: http://127.0.0.1:8080/health
+    breaker:
+      target: group:web
+      minimum_number_of_calls: 1
+      failure_rate_threshold: 10
 """
 
 RETURN = r"""
@@ -205,6 +271,10 @@ probes:
       description: Why the last answer was bad.
       type: list
       elements: str
+breaker:
+  description: The breaker after it was told; see RV(holdfast.ops.circuit_breaker#module:breaker).
+  returned: when O(breaker) is given, and not in check mode
+  type: dict
 skipped_probes:
   description: Names of the probes that were not asked because of check mode.
   returned: always
@@ -215,6 +285,7 @@ skipped_probes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.holdfast.ops.plugins.module_utils.breaker_arguments import REPORTED
 from ansible_collections.holdfast.ops.plugins.module_utils.core.health.model import (
     COMMAND,
     HTTP,
@@ -268,6 +339,7 @@ ARGUMENTS: dict[str, Any] = {
         "required_together": [("host", "port")],
     },
     "validate_certs": {"type": "bool", "default": True},
+    "breaker": REPORTED,
     **PACE,
 }
 
