@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import re
 
-_START = re.compile(r"^(?!(?:!|\}|\};|#|exit|end|quit)[ \t]*$)[^\s]", re.MULTILINE)
-"""Where a block begins; a line that only ends one, or sets two apart, begins none."""
+_START = re.compile(r"\n(?!(?:exit|end|quit)[ \t]*(?:\n|\Z))[^\s!}#]")
+"""Where a block begins; a comment, or a line that only ends a block, begins none. Found fast by the line end before."""
 
 
 def count(text: str) -> int:
     """How many blocks a configuration has."""
-    starts = len(_START.findall(text))
-    return starts + (1 if text.strip() and not _START.match(text) else 0)
+    return len(_starts(text))
+
+
+def _starts(text: str) -> list[int]:
+    """Where the blocks begin; what stands before the first of them is one as well."""
+    found = [match.start() for match in _START.finditer(f"\n{text}")]
+    return found if found[:1] == [0] or not text.strip() else [0, *found]
 
 
 def split(text: str) -> dict[str, str]:
     """The blocks of a configuration by their first lines; those with the same first line are told apart by a number."""
-    starts = [found.start() for found in _START.finditer(text)]
-    if text.strip() and starts[:1] != [0]:
-        starts.insert(0, 0)
+    starts = _starts(text)
     found: dict[str, str] = {}
     seen: dict[str, int] = {}
     for start, end in zip(starts, [*starts[1:], len(text)]):

@@ -113,12 +113,8 @@ def _normal(view: View, place: Place, platform: Platform) -> Optional[str]:
 def diff(before: str, after: str, context: int = CONTEXT) -> list[str]:
     """A unified diff of two texts, without headers. What both begin and end with is set aside first, as it is long."""
     old, new = _lines(before), _lines(after)
-    start = 0
-    while start < min(len(old), len(new)) and old[start] == new[start]:
-        start += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - start and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
+    start = _same(old, new)
+    tail = _same(old[start:][::-1], new[start:][::-1])
     start, tail = max(0, start - context), max(0, tail - context)
     old, new = old[start : len(old) - tail], new[start : len(new) - tail]
     lines = []
@@ -131,6 +127,12 @@ def diff(before: str, after: str, context: int = CONTEXT) -> list[str]:
             lines += [f"-{line}" for line in old[i1:i2]]
             lines += [f"+{line}" for line in new[j1:j2]]
     return lines
+
+
+def _same(old: Sequence[str], new: Sequence[str]) -> int:
+    """With how many lines both begin."""
+    different = (number for number, (before, after) in enumerate(zip(old, new)) if before != after)
+    return next(different, min(len(old), len(new)))
 
 
 def _lines(text: str) -> list[str]:

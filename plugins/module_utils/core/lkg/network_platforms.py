@@ -13,7 +13,7 @@ _TYPE = r"(?:(?:\d{1,2}|clear|encrypted|hidden|md5|sha\d*|key-string|ascii-text|
 _VALUE = r"(?P<secret>\"[^\"]*\"|\S+)"
 
 PEM = Rule(
-    ("private key-----",),
+    ("-----begin",),
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>(?s:.*?))-----END [A-Z ]*PRIVATE KEY-----",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\n-----END RSA PRIVATE KEY-----",
     ANYWHERE,
@@ -29,36 +29,36 @@ COMMAND_LINE = (
     ),
     Rule(("key",), rf"(?:.*\s)?(?<!isakmp )key {_TYPE}(?P<secret>.+)", " key 7 0822455D0A16544541"),
     Rule(
-        ("key-string", "key-octet-string", "key-chain-string"),
+        ("key",),
         rf".*?\bkey-(?:octet-|chain-)?string {_TYPE}{_VALUE}",
         "  key-string 7 060506324F41584B56",
     ),
     Rule(
-        ("authentication-key", "message-digest-key", "encryption-key", "pre-shared-key", "shared-key"),
+        ("key",),
         rf".*?\b(?:authentication-key|message-digest-key \d+|encryption-key|(?:pre-)?shared-key)"
         rf"(?: (?:\d+|local|remote|address|[0-9a-f]+[.:][0-9a-f.:]*))* {_TYPE}{_VALUE}",
         " ip ospf message-digest-key 1 md5 7 094F471A1A0A",
     ),
     Rule(
-        ("authentication-key",),
+        ("key",),
         r"\s*ntp authentication-key \d+ \S+ (?:\d )?(?P<secret>\S+)",
         "ntp authentication-key 10 md5 104D000A0618 7",
     ),
     Rule(("community",), rf"\s*snmp(?:-server)? community {_TYPE}{_VALUE}", "snmp-server community s3cretC0mm RO 10"),
     Rule(
-        ("snmp-server host",),
+        ("snmp-server",),
         r"\s*snmp-server host \S+(?: vrf \S+)?(?: (?:traps|informs))?(?: version (?:1|2c|3(?: (?:auth|noauth|priv))?))?"
         r" (?P<secret>(?!vrf\b|traps\b|informs\b|version\b)\S+)",
         "snmp-server host 192.0.2.9 vrf MGMT version 2c trapC0mmunity",
     ),
     Rule(
-        ("snmp-server user",),
+        ("snmp-server",),
         r"\s*snmp-server user .*?\bauth \S+ (?P<secret>\S+)"
         r"(?: priv (?:aes |3des |des )?(?:\d+ )?(?P<secret_priv>\S+))?",
         "snmp-server user ops OPS v3 auth sha AuthPass99 priv aes 128 PrivPass99",
     ),
     Rule(
-        ("isakmp key",),
+        ("key",),
         r"\s*crypto isakmp key (?:\d )?(?P<secret>\S+)",
         "crypto isakmp key 6 VPNk3yVPNk3y address 198.51.100.7",
     ),
@@ -69,7 +69,7 @@ COMMAND_LINE = (
         " standby 1 authentication md5 key-string 7 02050D480809",
     ),
     Rule(
-        ("area-password", "domain-password"),
+        ("password",),
         r"\s*(?:area|domain)-password (?:clear |md5 )?(?P<secret>\S+)",
         " area-password md5 Ar3aPassw0rd",
     ),

@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 LINE, ANYWHERE = "line", "anywhere"
@@ -63,7 +63,7 @@ class Platform:
     volatile_keys: tuple[Keys, ...] = ()
     secrets: tuple[Rule, ...] = ()
 
-    @property
+    @cached_property
     def rules(self) -> str:
         """Names the volatile rules: two snapshots with the same name were normalised in the same way."""
         said = [self.terminal, self.volatile, self.volatile_keys]
@@ -92,42 +92,39 @@ def _lines_with(word: str, lowered: str) -> Iterator[Span]:
         at = lowered.find(word, end)
 
 
-def _found(rule: Rule, text: str, lowered: str) -> Iterator[tuple[int, re.Match[str]]]:
-    """Every place where a rule holds: a match, and by how much its positions must be moved."""
-    pattern = compiled(rule.pattern)
-    if rule.scope == ANYWHERE:
-        if any(word in lowered for word in rule.words):
-            yield from ((0, match) for match in pattern.finditer(text))
-        return
-    for start, end in {span for word in rule.words for span in _lines_with(word, lowered)}:
-        match = pattern.match(text[start:end])
-        if match is not None:
-            yield start, match
+def _found(rules: Iterable[Rule], section: str, text: str) -> Iterator[tuple[Rule, int, re.Match[str]]]:
+    """Every place where a rule holds: the rule, by how much the positions of its match must be moved, and the match."""
+    lowered = _lowered(text)
+    lines: dict[str, list[Span]] = {}
+    for rule in rules:
+        if rule.section not in ("*", section):
+            continue
+        pattern = compiled(rule.pattern)
+        for word in rule.words:
+            if word not in lines:
+                lines[word] = list(_lines_with(word, lowered))
+        if rule.scope == ANYWHERE:
+            if any(lines[word] for word in rule.words):
+                yield from ((rule, 0, match) for match in pattern.finditer(text))
+            continue
+        for start, end in {span for word in rule.words for span in lines[word]}:
+            match = pattern.match(text[start:end])
+            if match is not None:
+                yield rule, start, match
 
 
 def secret_spans(rules: Iterable[Rule], section: str, text: str) -> list[Span]:
     """Where rules find secrets in a text; a span may lie within another."""
-    lowered = _lowered(text)
     spans = []
-    for rule in _of(rules, section):
-        for offset, match in _found(rule, text, lowered):
-            for name, value in match.groupdict().items():
-                if value and name.startswith("secret"):
-                    spans.append((offset + match.start(name), offset + match.end(name)))
+    for _rule, offset, match in _found(rules, section, text):
+        for name, value in match.groupdict().items():
+            if value and name.startswith("secret"):
+                spans.append((offset + match.start(name), offset + match.end(name)))
     return spans
 
 
-def _of(rules: Iterable[Rule], section: str) -> list[Rule]:
-    return [rule for rule in rules if rule.section in ("*", section)]
-
-
 def _volatile_spans(rules: Iterable[Rule], section: str, text: str) -> list[Span]:
-    lowered = _lowered(text)
-    return [
-        _volatile_span(rule, offset, match, len(text))
-        for rule in _of(rules, section)
-        for offset, match in _found(rule, text, lowered)
-    ]
+    return [_volatile_span(rule, offset, match, len(text)) for rule, offset, match in _found(rules, section, text)]
 
 
 def _volatile_span(rule: Rule, offset: int, match: re.Match[str], length: int) -> Span:
