@@ -31,6 +31,7 @@ from urllib.parse import quote, unquote
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import evidence as proofs
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import model
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference, compare
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Place, Snapshot, View
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted, part, whole
@@ -70,6 +71,10 @@ class Stored(NamedTuple):
         """The snapshot as a promotion looks at it."""
         return proofs.Candidate(self.id, self.taken_at, not self.gaps, self.gaps)
 
+    def as_data(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**self._asdict(), "gaps": dict(self.gaps), "complete": not self.gaps}
+
 
 class Promotion(NamedTuple):
     """A promotion: which snapshot became the last known good one, why, and which promotion it took the place of."""
@@ -88,12 +93,21 @@ class Promotion(NamedTuple):
         """Its snapshot as a promotion looks at it."""
         return proofs.Candidate(self.snapshot, self.taken_at)
 
+    def as_data(self) -> dict[str, Any]:
+        """As plain data."""
+        evidence = {name: value for name, value in self.evidence.as_data().items() if name != "version"}
+        return {"id": self.id, "snapshot": self.snapshot, "taken_at": self.taken_at, "previous": self.previous,
+                "evidence": evidence}  # fmt: skip
+
 
 class Promoted(NamedTuple):
-    """What came of a promotion; ``changed`` is false when the snapshot was the last known good one already."""
+    """What came of a promotion; ``changed`` is false when the snapshot was the last known good one already.
+
+    ``before`` is the promotion that held until then.
+    """
 
     snapshot: Stored
-    promotion: Promotion
+    before: Promotion | None
     changed: bool
 
 
@@ -213,6 +227,11 @@ class Archive:
         sealed = self.git.read([_path(stored, SECRETS)])[0]
         return {} if sealed is None else self.key.open(stored.host, sealed)
 
+    def compare(self, before: Stored, after: Stored) -> Difference:
+        """What differs between two snapshots; their secrets are compared by their marks and never shown."""
+        old, new = self.views([before, after])
+        return compare(old, new, platform_named(after.platform))
+
     def find(self, host: str, state: str = LKG) -> Stored:
         """The snapshot that a word means: ``lkg``, ``previous`` (the one before it), ``last``, an id or its beginning.
 
@@ -262,9 +281,12 @@ class Archive:
         return [_promotion(ref) for ref in self.git.refs([prefix])]
 
     def promote(
-        self, wanted: Sequence[tuple[Stored, proofs.Evidence]], allow_incomplete: bool = False
+        self, wanted: Sequence[tuple[Stored, proofs.Evidence]], allow_incomplete: bool = False, check: bool = False
     ) -> list[Promoted]:
-        """Make snapshots the last known good ones of their hosts; all of them, or none and HoldfastError says why."""
+        """Make snapshots the last known good ones of their hosts; all of them, or none and HoldfastError says why.
+
+        With ``check`` nothing is changed, and what would be is returned.
+        """
         with self.git.changing() as change:
             places = [(_snapshot_ref(each.host, each.id), _lkg_ref(each.host)) for each, _evidence in wanted]
             refs = {ref.name: ref for ref in self.git.refs([name for pair in places for name in pair])}
@@ -280,26 +302,26 @@ class Archive:
                 wrong += [f"{stored.host}: {stored.id} cannot be promoted: {objection}" for objection in objections]
             if wrong:
                 raise HoldfastError("\n".join(wrong))
-            return self._promote(change, wanted, current)
+            if not check:
+                self._promote(change, wanted, current)
+        return [_promoted(stored, current.get(stored.host)) for stored, _evidence in wanted]
 
     def _promote(
         self, change: Change, wanted: Sequence[tuple[Stored, proofs.Evidence]], current: Mapping[str, Promotion]
-    ) -> list[Promoted]:
-        done, made, moved = [], {}, {}
+    ) -> None:
+        made, moved = {}, {}
         for stored, evidence in wanted:
             now = current.get(stored.host)
-            if now is not None and now.snapshot == stored.id:
-                done.append(Promoted(stored, now, False))
+            if not _promoted(stored, now).changed:
                 continue
-            fresh = self._tag(stored, evidence, now)
-            made[f"refs/promotions/{encoded_name(stored.host)}/{fresh.id}"] = (fresh.tag, "")
-            moved[_lkg_ref(stored.host)] = (fresh.tag, now.tag if now else "")
-            done.append(Promoted(stored, fresh, True))
+            name, tag = self._tag(stored, evidence, now)
+            made[f"refs/promotions/{encoded_name(stored.host)}/{name}"] = (tag, "")
+            moved[_lkg_ref(stored.host)] = (tag, now.tag if now else "")
         # The history first: killed between the two, a promotion lies there that never held, and nothing names it.
         change.apply([made, moved])
-        return done
 
-    def _tag(self, stored: Stored, evidence: proofs.Evidence, now: Promotion | None) -> Promotion:
+    def _tag(self, stored: Stored, evidence: proofs.Evidence, now: Promotion | None) -> tuple[str, str]:
+        """Write a promotion; its id and its object."""
         name = new_run_id(evidence.at)
         previous = now.id if now else ""
         facts = {
@@ -310,8 +332,11 @@ class Archive:
             f"object {stored.commit}\ntype commit\ntag {name}\n"
             f"tagger Holdfast <holdfast> {max(0, int(evidence.at))} +0000\n\nLast known good\n\n"
         )
-        tag = self.git.write(TAG, head.encode() + _json(facts))
-        return Promotion(stored.host, name, tag, stored.commit, stored.id, stored.taken_at, evidence, previous)
+        return name, self.git.write(TAG, head.encode() + _json(facts))
+
+
+def _promoted(stored: Stored, now: Promotion | None) -> Promoted:
+    return Promoted(stored, now, now is None or now.snapshot != stored.id)
 
 
 def _json(data: Mapping[str, Any]) -> bytes:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -17,11 +17,14 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.retention im
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import (
     CONTENT,
     MANIFEST,
+    SECRETS,
     Archive,
     Stored,
     encoded_name,
     file_of,
 )
+
+_AT_ONCE = 200
 
 
 class Verified(NamedTuple):
@@ -59,42 +62,62 @@ def verify(archive: Archive, host: str = "") -> Verified:
     except HoldfastError as error:
         opened = False
         wrong += [str(error)] if stored and "missing" in str(error) else []
-    for each in stored:
-        wrong += [f"{each.host}: {each.id}: {problem}" for problem in _wrong_in(archive, each, opened)]
+    for start in range(0, len(stored), _AT_ONCE):
+        wrong += _wrong_in(archive, stored[start : start + _AT_ONCE], opened)
     wrong += _wrong_promotions(archive, host, {(each.host, each.commit) for each in stored})
     return Verified(len({each.host for each in stored}), len(stored), len(archive.current()), opened, tuple(wrong))
 
 
-def _wrong_in(archive: Archive, stored: Stored, opened: bool) -> list[str]:
-    folder = f"{stored.commit}:{encoded_name(stored.host)}"
-    manifest, tree = archive.git.read([f"{folder}/{MANIFEST}", f"{folder}/{CONTENT}"])
-    if manifest is None or tree is None:
-        return ["it has no manifest or no content"]
-    try:
-        written = json.loads(manifest)
-        places = {file_of(place): place for place in model.view_of(written).items}
-        entries = archive.git.entries(tree)
-        texts = {}
-        for entry, data in zip(entries, archive.git.read([entry.oid for entry in entries]), strict=True):
-            if data is not None:
-                texts[places.get(entry.name, Place("content", entry.name))] = model.decoded(data)
-        wrong = model.wrong_in(written, texts)
-        if written["digest"] != stored.digest:
-            wrong.append("its commit and its manifest name different digests")
-        return wrong if wrong or not opened else _wrong_secrets(archive, stored, model.view_of(written, texts))
-    except (HoldfastError, ValueError, KeyError, TypeError) as error:
-        return [str(error)]
+def _wrong_in(archive: Archive, stored: Sequence[Stored], opened: bool) -> list[str]:
+    """What is wrong with some snapshots, read together."""
+    folders = [f"{each.commit}:{encoded_name(each.host)}" for each in stored]
+    manifests, trees, sealed = (
+        archive.git.read([f"{folder}/{name}" for folder in folders]) for name in (MANIFEST, CONTENT, SECRETS)
+    )
+    listed = [archive.git.entries(tree or b"") for tree in trees]
+    names = sorted({entry.oid for entries in listed for entry in entries})
+    blobs = dict(zip(names, archive.git.read(names), strict=True))
+    wrong = []
+    for each, manifest, entries, secrets in zip(stored, manifests, listed, sealed, strict=True):
+        texts = {entry.name: model.decoded(blobs[entry.oid] or b"") for entry in entries}
+        try:
+            problems = _wrong_with(archive, each, manifest, texts, secrets, opened)
+        except (HoldfastError, ValueError, KeyError, TypeError) as error:
+            problems = [str(error)]
+        wrong += [f"{each.host}: {each.id}: {problem}" for problem in problems]
+    return wrong
 
 
-def _wrong_secrets(archive: Archive, stored: Stored, view: model.View) -> list[str]:
+def _wrong_with(
+    archive: Archive,
+    stored: Stored,
+    manifest: bytes | None,
+    files: Mapping[str, str],
+    sealed: bytes | None,
+    opened: bool,
+) -> list[str]:
+    if manifest is None:
+        return ["it has no manifest"]
+    written = json.loads(manifest)
+    places = {file_of(place): place for place in model.view_of(written).items}
+    texts = {places.get(name, Place("content", name)): text for name, text in files.items()}
+    wrong = model.wrong_in(written, texts)
+    if written["digest"] != stored.digest:
+        wrong.append("its commit and its manifest name different digests")
+    if wrong or not opened:
+        return wrong
+    secrets = archive.key.open(stored.host, sealed) if sealed is not None else {}
+    return _wrong_secrets(archive, model.view_of(written, texts), secrets)
+
+
+def _wrong_secrets(archive: Archive, view: model.View, secrets: Mapping[str, str]) -> list[str]:
     """Put the secrets back, and compare what results with what it was made of."""
-    snapshot = whole(view, archive.secrets(stored))
-    marker = Marker(archive.key.marks, stored.host)
+    marker = Marker(archive.key.marks, view.host)
     if marker.name != view.key:
         return ["it was taken with another key"]
     return [
         f"{place}: with its secrets put back it is not what it was"
-        for place, value in snapshot.items().items()
+        for place, value in whole(view, secrets).items().items()
         if marker.digest(model.as_text(value)[1]) != view.items[place].digest
     ]
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli import breakers, catalog, export, rehearse, run, runs, serve
+from holdfast.cli import breakers, catalog, export, lkg, rehearse, run, runs, serve
 
 app = typer.Typer(
     name="holdfast",
@@ -57,6 +57,7 @@ def plan(context: typer.Context) -> None:
 app.command("rehearse")(rehearse.rehearse)
 app.command("serve")(serve.serve)
 app.add_typer(runs.app, name="runs")
+app.add_typer(lkg.app, name="lkg")
 app.add_typer(breakers.app, name="breakers")
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(export.app, name="export")

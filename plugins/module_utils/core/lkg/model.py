@@ -102,6 +102,15 @@ class View:
         return sha256(json.dumps([self.host, self.platform, said, sorted(self.gaps)]))
 
 
+def as_data(view: View) -> dict[str, Any]:
+    """A view as plain data: its facts, and its items with their texts."""
+    items = [
+        {**place._asdict(), "kind": item.kind, "parts": item.parts, "text": item.text}
+        for place, item in sorted(view.items.items())
+    ]
+    return {"secrets": view.secrets, "tools": dict(view.tools), "notes": dict(view.notes), "items": items}
+
+
 def sha256(text: str) -> str:
     """The SHA-256 of a text."""
     return hashlib.sha256(encoded(text)).hexdigest()

@@ -163,7 +163,10 @@ def test_a_promotion_keeps_its_evidence_and_its_history(tmp_path: Path) -> None:
     assert now.evidence.checks == (Check("web", True, "GET http://x"),)
     assert [each.snapshot for each in archive.history("sw1")] == [second.id, first.id]
     again = archive.promote([(second, evidence(3.0))])[0]
-    assert not again.changed and again.promotion == now
+    assert not again.changed and again.before == now == archive.current()["sw1"]
+    third = put(archive, "y\n", at=4.0)
+    assert archive.promote([(third, evidence(4.0))], check=True)[0].changed
+    assert archive.current()["sw1"] == now, "it was only checked"
 
 
 def test_without_proof_nothing_moves_and_of_many_none(tmp_path: Path) -> None:

@@ -1,0 +1,28 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The arguments of the actions that work on the archive of snapshots, as argument specs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LKG_PROMOTE: dict[str, Any] = {
+    "host": {"type": "str", "default": ""},
+    "state": {"type": "str", "default": "last"},
+    "checks": {"type": "list", "elements": "dict", "required": True},
+    "run": {"type": "str", "default": ""},
+    "reason": {"type": "str", "default": ""},
+    "allow_incomplete": {"type": "bool", "default": False},
+}
+
+LKG_INFO: dict[str, Any] = {
+    "host": {"type": "str", "default": ""},
+    "state": {"type": "str", "default": ""},
+}
+
+LKG_DIFF: dict[str, Any] = {
+    "host": {"type": "str", "default": ""},
+    "before": {"type": "str", "default": "lkg"},
+    "after": {"type": "str", "default": "last"},
+}

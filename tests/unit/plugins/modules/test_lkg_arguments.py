@@ -1,0 +1,32 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is documented of the actions on the archive is what is accepted."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.holdfast.ops.plugins.module_utils import lkg_arguments
+from ansible_collections.holdfast.ops.plugins.modules import lkg_diff, lkg_info, lkg_promote
+
+
+@pytest.mark.parametrize(
+    ("module", "accepted"),
+    [
+        (lkg_promote, lkg_arguments.LKG_PROMOTE),
+        (lkg_info, lkg_arguments.LKG_INFO),
+        (lkg_diff, lkg_arguments.LKG_DIFF),
+    ],
+)
+def test_options(module: ModuleType, accepted: dict[str, Any]) -> None:
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    kept = {
+        name: {key: value for key, value in option.items() if key != "description"}
+        for name, option in documented.items()
+    }
+    assert kept == accepted
+    assert yaml.safe_load(module.EXAMPLES) and yaml.safe_load(module.RETURN)
