@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import json
 import os
@@ -27,8 +28,10 @@ from pathlib import Path
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import encoded
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home, vault
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+with contextlib.suppress(ImportError):  # vault says that it is missing
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 NAME = "archive.key"
 PASSWORD_FILE = "HOLDFAST_VAULT_PASSWORD_FILE"
@@ -41,6 +44,7 @@ class ArchiveKey:
     """What is derived from the one key: ``marks`` for the marks in views, and the cipher of secrets."""
 
     def __init__(self, key: bytes) -> None:
+        vault.require_cryptography()
         self.marks = hmac.digest(key, b"holdfast archive: marks", "sha256")
         self._cipher = AESSIV(hmac.digest(key, b"holdfast archive: secrets", "sha512"))
 

@@ -16,12 +16,26 @@ from binascii import hexlify, unhexlify
 from collections.abc import Iterable
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from cryptography.hazmat.primitives import padding
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+try:
+    from cryptography.hazmat.primitives import padding
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+except ImportError as error:
+    MISSING: ImportError | None = error
+else:
+    MISSING = None
 
 HEADER = b"$ANSIBLE_VAULT;"
 _ROUNDS = 10_000
 _WIDTH = 80
+
+
+def require_cryptography() -> None:
+    """Raise HoldfastError when ``cryptography`` is missing: nothing can be encrypted or read then."""
+    if MISSING is not None:
+        raise HoldfastError(
+            "cryptography is missing from this Python; install it there: pip install 'cryptography>=42'"
+        ) from MISSING
 
 
 def is_encrypted(data: bytes) -> bool:
@@ -31,6 +45,7 @@ def is_encrypted(data: bytes) -> bool:
 
 def encrypt(text: bytes, password: bytes, label: str = "") -> bytes:
     """A text as ``ansible-vault encrypt`` writes it, with the label of the password if it has one."""
+    require_cryptography()
     salt = os.urandom(32)
     key, check, vector = _keys(password, salt)
     padder = padding.PKCS7(128).padder()
@@ -45,6 +60,7 @@ def encrypt(text: bytes, password: bytes, label: str = "") -> bytes:
 
 def decrypt(data: bytes, passwords: Iterable[bytes], what: str) -> bytes:
     """The text again, by the first password that opens it. Raises HoldfastError that names ``what`` if none does."""
+    require_cryptography()
     first, _newline, rest = data.partition(b"\n")
     parts = first.strip().split(b";")
     if len(parts) < 3 or parts[1] not in (b"1.1", b"1.2") or parts[2] != b"AES256":
