@@ -21,9 +21,9 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Optional, TypeVar
+from typing import Any, Optional, TypeVar, Union
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import model, rules
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import Breaker, Policy
@@ -63,9 +63,21 @@ class Breakers:
         """May this target be called now? A trial that is permitted must be reported or released."""
         return self.change(target, lambda breaker, now: rules.ask(breaker, now, by), policy)
 
-    def report(self, target: str, call: Call, policy: Optional[Policy] = None) -> Breaker:
-        """Report how a call ended; the breaker after it."""
-        return self.change(target, lambda breaker, now: _twice(rules.report(breaker, now, call)), policy)
+    def look(self, target: str) -> Answer:
+        """What it would answer now; nothing is asked for, and nothing counted."""
+        found = self.get(target)
+        return Answer(True, model.CLOSED) if found is None else rules.ask(found, self._clock())[1]
+
+    def report(self, target: str, calls: Union[Call, Sequence[Call]], policy: Optional[Policy] = None) -> Breaker:
+        """Report how a call, or several at once, ended; the breaker after it."""
+        several = [calls] if isinstance(calls, Call) else calls
+
+        def reported(breaker: Breaker, now: float) -> tuple[Breaker, Breaker]:
+            for call in several:
+                breaker = rules.report(breaker, now, call)
+            return breaker, breaker
+
+        return self.change(target, reported, policy)
 
     def release(self, target: str, trial: int) -> None:
         """Give back a trial that was not made."""

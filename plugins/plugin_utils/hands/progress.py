@@ -77,6 +77,10 @@ class Progress:
             what = f"{change['node']} {change['state']} on {hosts_text(change['hosts'])}"
             yield f"{SIGNS[change['state']]} {what}: {change.get('why', '')}"
 
+    def _refused(self, change: Change) -> Iterator[str]:
+        what = f"{change['node']} is refused on {hosts_text(change['hosts'])}"
+        yield f"{SIGNS[states.FAILED]} {what}: {change['why']}"
+
     def _asked(self, change: Change) -> Iterator[str]:
         node = self._graph.nodes[change["node"]]
         run = self._record.run["id"]
@@ -112,6 +116,7 @@ _TELLERS: Mapping[str, Callable[[Progress, Change], Iterator[str]]] = {
     "retry": Progress._retry,
     "batch": Progress._batch,
     "hosts": Progress._hosts,
+    "refused": Progress._refused,
     "asked": Progress._asked,
     "vote": Progress._vote,
     "rollback": Progress._rollback,

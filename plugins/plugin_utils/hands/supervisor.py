@@ -15,11 +15,12 @@ import contextlib
 import queue
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Optional, Protocol
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.breaking import Asker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
     Approved,
@@ -37,17 +38,19 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Finished,
     HostResult,
     LocksHeld,
+    Refused,
     Start,
     Started,
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import execution_inputs, secret_names
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd, Heard
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Holder, Locks
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.progress import Progress
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, Run
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, Run, StoreBroken
 
 POLL = 0.25
 """Seconds between two looks into the inbox, or at a lock that another run holds."""
@@ -96,6 +99,7 @@ class Supervisor:
         feed: Feed,
         arrivals: queue.SimpleQueue[Any],
         *,
+        asker: Optional[Asker] = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.run = run
@@ -106,6 +110,7 @@ class Supervisor:
         self._locks = locks
         self._feed = feed
         self._arrivals = arrivals
+        self._asker = asker or Asker(Breakers(run.path.parents[1], clock))
         self._clock = clock
         self._progress = Progress(conductor.graph, conductor.record)
         self._changes: list[Change] = []
@@ -115,6 +120,8 @@ class Supervisor:
         self._answers: list[tuple[inbox.Taken, str]] = []
         self._busy: dict[str, Holder] = {}
         self._told_busy: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+        self._anew = False
         self._asked_at = 0.0
         self._next_look = 0.0
         self._next_record = 0.0
@@ -180,13 +187,25 @@ class Supervisor:
             self._apply(TimedOut(end.execution_id))
         else:
             self._apply(Finished(end.execution_id, end.results, end.outputs))
-        for name in self.conductor.graph.nodes[execution.node].locks:
-            if name not in self.conductor.graph.locks:
-                self._locks.release(name)
+        self._free(self.conductor.graph.nodes[execution.node].locks)
+        self._tell_breaker(execution)
         for process in end.left.stubborn:
             self._feed.line(f"    process {process.render()} of {end.execution_id} would not end")
         for process in end.left.spared:
             self._feed.line(f"    left running, started by {end.execution_id}: {process.render()}")
+
+    def _free(self, locks: Iterable[str]) -> None:
+        """Let the locks of an execution go, save those of the bundle."""
+        for name in locks:
+            if name not in self.conductor.graph.locks:
+                self._locks.release(name)
+
+    def _tell_breaker(self, execution: Execution) -> None:
+        """What cannot be told to a breaker does not hold up the run; whoever asks it next hears what is wrong."""
+        try:
+            self._asker.ended(self.conductor.graph, self.record.executions[execution.id])
+        except HoldfastError as error:
+            self._feed.line(f"  {execution.id} could not be reported to its breaker: {error}")
 
     # --- people -------------------------------------------------------------------------------------------------
 
@@ -224,13 +243,16 @@ class Supervisor:
 
     def _decide(self) -> None:
         """Apply what the conductor decides until it says nothing new."""
-        self._busy = {}
+        self._busy, self._refused = {}, {}
         moved = True
         while moved and not self.record.ended:
             moved = False
             self._asked_at = self._clock()
-            for decision in self.conductor.decide(self._asked_at, frozenset(self._busy)):
+            for decision in self.conductor.decide(self._asked_at, frozenset([*self._busy, *self._refused])):
                 moved = self._follow(decision) or moved
+                if self._anew:
+                    self._anew = False
+                    break
         self._tell_busy()
 
     def _follow(self, decision: Any) -> bool:
@@ -256,16 +278,34 @@ class Supervisor:
         if holder is not None:
             self._busy[holder.name] = holder
             return True
-        self._apply(Started(decision.execution))
-        self._launches.append(decision.execution)
+        if not self._refuses(decision):
+            self._apply(Started(decision.execution))
+            self._launches.append(decision.execution)
+        return True
+
+    def _refuses(self, decision: Start) -> bool:
+        """Whether the breaker before an execution refuses: it waits, as for a lock, or the conductor hears of it."""
+        try:
+            refusal = self._asker.refusal(self.run.id, decision)
+        except HoldfastError as error:
+            raise StoreBroken(str(error)) from error
+        if refusal is None or decision.breaker is None:
+            return False
+        self._free(decision.locks)
+        if refusal.waits:
+            self._refused[decision.breaker.name] = refusal.message
+        else:
+            self._apply(Refused(decision.execution, refusal.message))
+            self._anew = True  # what was decided beside it may be wrong now
         return True
 
     def _tell_busy(self) -> None:
-        """Say once for each lock who holds it."""
-        shown = {name: holder.render() for name, holder in self._busy.items()}
+        """Say once for each lock who holds it, and for each breaker why it refuses."""
+        shown = {name: f"the lock {holder.render()}" for name, holder in self._busy.items()}
+        shown.update(self._refused)
         for name, text in shown.items():
             if self._told_busy.get(name) != text:
-                self._feed.line(f"  waiting for the lock {text}")
+                self._feed.line(f"  waiting for {text}" if name in self._busy else f"  waiting: {text}")
         self._told_busy = shown
 
     # --- writing and acting -------------------------------------------------------------------------------------

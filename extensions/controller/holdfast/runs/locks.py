@@ -22,7 +22,7 @@ class RunLocks:
 
     def __init__(self, settings: Settings) -> None:
         environ = {**os.environ, home.HOME: str(settings.home), home.STORE: settings.store}
-        self._store: Path = home.store(environ)
+        self.store: Path = home.store(environ)
         self._runs: dict[str, Locks] = {}
         self._guard = threading.Lock()
 
@@ -34,7 +34,7 @@ class RunLocks:
         with self._guard:
             locks = self._runs.get(run_id)
             if locks is None:
-                locks = self._runs[run_id] = Locks(self._store, run_id, time.time)
+                locks = self._runs[run_id] = Locks(self.store, run_id, time.time)
             return locks.take_all(wanted)
 
     def release(self, run_id: str, names: Iterable[str]) -> None:

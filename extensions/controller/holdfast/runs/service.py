@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.breaking import Asker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
     Ask,
     Asked,
@@ -32,11 +33,13 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     HostResult,
     LocksHeld,
     Lost,
+    Refused,
     Start,
     Started,
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.orm import Session
 
@@ -53,7 +56,7 @@ from holdfast.runs.store import OpenRun, RunStore
 
 log = logging.getLogger("holdfast.runs")
 LOOK_AGAIN = 1.0
-"""Seconds until a lock that another process holds is tried again."""
+"""Seconds until a lock that another process holds, or a breaker that refuses, is tried again."""
 RETRY = 5.0
 """Seconds until what went wrong is tried again."""
 
@@ -67,6 +70,7 @@ class Runs:
         self.store = RunStore(self._answers_of, lambda session, run: kinds[run.kind].secret_outputs(session, run))
         self.alarms = Alarms(self.look, self.sweep)
         self._locks = RunLocks(controller.settings)
+        self._asker = Asker(Breakers(self._locks.store))
         self._showing = Showing(controller)
         self._waiting: set[str] = set()
         self._stopped = False
@@ -196,10 +200,18 @@ class Runs:
         self._free(session, run, running)
 
     def _free(self, session: Session, run: OpenRun, execution: Execution) -> None:
-        """Let the locks go that only this execution needed."""
+        """Let the locks go that only this execution needed, and tell its breaker at once: what is next may ask it."""
+        self._tell_breaker(run, run.record.executions[execution.id])
         own = set(run.conductor.graph.nodes[execution.node].locks) - set(run.conductor.graph.locks)
         if own:
             after_commit(session, lambda: self._release(run.row.id, own))
+
+    def _tell_breaker(self, run: OpenRun, entry: Mapping[str, Any]) -> None:
+        """What cannot be told to a breaker does not hold up the run; whoever asks it next hears what is wrong."""
+        try:
+            self._asker.ended(run.conductor.graph, entry)
+        except HoldfastError as error:
+            log.warning("execution %s could not be reported to its breaker: %s", entry["id"], error)
 
     def _follow(self, session: Session, run: OpenRun) -> None:
         """Do what the conductor decides until it says nothing new; then save, show, and set the next alarm."""
@@ -212,6 +224,9 @@ class Runs:
             for decision in run.conductor.decide(self.clock(), frozenset(busy)):
                 if not (blocked and isinstance(decision, Start)):
                     moved = self._do(session, run, decision, busy) or moved
+                if run.anew:
+                    run.anew = False
+                    break
             self._hear_at_once(session, run)
         changes, run_id = list(run.fresh), run.row.id
         self.store.save(session, run)
@@ -230,8 +245,9 @@ class Runs:
         """Apply the ends of executions that ended with their start; what was decided beside them is done by now."""
         while run.next:
             event = run.next.pop(0)
-            self._free(session, run, run.conductor.live.running[event.execution_id])
+            execution = run.conductor.live.running[event.execution_id]
             self._apply(run, event)
+            self._free(session, run, execution)
 
     def _do(self, session: Session, run: OpenRun, decision: Any, busy: set[str]) -> bool:
         """Follow one decision; False when it changes nothing now."""
@@ -257,6 +273,8 @@ class Runs:
             busy.add(holder.name)
             return True
         execution = decision.execution
+        if self._refuses(run, decision, busy):
+            return True
         self._apply(run, Started(execution))
         row = ExecutionRow(id=execution.id, run_id=run.row.id)
         session.add(row)
@@ -275,6 +293,19 @@ class Runs:
                 row.ended = job.finished
                 ended = kind.results(session, run, execution, job)
                 run.next.append(Finished(execution.id, ended.hosts, ended.outputs))
+        return True
+
+    def _refuses(self, run: OpenRun, decision: Start, busy: set[str]) -> bool:
+        """Whether the breaker before an execution refuses: it waits, as for a lock, or the conductor hears of it."""
+        refusal = self._asker.refusal(run.row.id, decision)
+        if refusal is None or decision.breaker is None:
+            return False
+        self._locks.release(run.row.id, set(decision.locks) - set(run.conductor.graph.locks))
+        if refusal.waits:
+            busy.add(decision.breaker.name)
+        else:
+            self._apply(run, Refused(decision.execution, refusal.message))
+            run.anew = True  # what was decided beside it may be wrong now
         return True
 
     def _end_execution(self, session: Session, run: OpenRun, decision: Cancel) -> None:

@@ -38,7 +38,7 @@ class OpenRun:
 
     ``mask`` hides the run's secrets. ``ending`` are executions that were told to end. ``fresh`` are the changes that
     the journal does not hold yet, ``next`` ends to be applied when all that was decided is done, ``cancels`` jobs to be
-    cancelled with the commit.
+    cancelled with the commit. ``anew``: the conductor has to be asked again before anything more is done.
     """
 
     row: Run
@@ -48,6 +48,7 @@ class OpenRun:
     fresh: list[Change] = field(default_factory=list)
     next: list[Finished] = field(default_factory=list)
     cancels: list[int] = field(default_factory=list)
+    anew: bool = False
 
     @property
     def record(self) -> Record:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_rules import breaker_of
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog, Component
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import find_references
@@ -20,6 +21,7 @@ OUTPUTS = "other nodes read its outputs"
 RETRIES = "it is tried again"
 UNDO = "it is undone when it fails"
 LOCKS = "it holds locks"
+BREAKER = "it asks a circuit breaker"
 PLAYBOOK = "it is a playbook that plays on hosts of its own choice"
 NAMES = "an output has the name of one of the bundle's questions"
 
@@ -38,6 +40,7 @@ def why_engine(bundle: Bundle, catalog: Catalog, component: Component) -> str:
         (component.retries.count > 0, RETRIES),
         (bundle.on_failure == "rollback" and undone, UNDO),
         (bool(component.locks), LOCKS),
+        (breaker_of(component, item) is not None, BREAKER),
         (item.action.kind == "playbook", PLAYBOOK),
         # Job artifacts become variables of later jobs, where they would pass for answers.
         (any(output.name in asked for output in item.outputs), NAMES),

@@ -17,6 +17,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.carriers
     walk,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.model import Degradation
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_rules import breaker_of
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Bundle,
@@ -224,6 +225,12 @@ FEATURES: Mapping[str, Feature] = {
         "AWX does not run the same workflow template twice at a time, and that is all; locks of components hold inside "
         "their jobs, against jobs that share a HOLDFAST_STORE",
         _whole(lambda view: bool(view.bundle.locks) or any(part.locks for part, _name in view.parts)),
+    ),
+    "breakers": Feature(
+        "an open circuit breaker stops the run before its next batch, and the declared path is taken",
+        "the node's own job asks and tells the breaker, in a shared HOLDFAST_STORE; when it refuses, that job fails: "
+        "nothing before it is undone, and a fallback runs after every failure of what it stands in for",
+        _each(lambda view, component: breaker_of(component, view.item(component)) is not None),
     ),
     "max_parallel": Feature(
         "at most so many executions at a time",

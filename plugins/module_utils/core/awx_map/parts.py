@@ -29,7 +29,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import Problem
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import find_references
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import FALLBACK, LOCALHOST
 
 HANDED = "reported_"
 """What the names of questions begin with by which reported values are handed in."""
@@ -56,9 +56,21 @@ def part_of(bundle: Bundle, catalog: Catalog, component: Component) -> Part:
         stand_ins.append(stand_in)
         items += own
         fields.append(Field(handed_in(name), label=f"What {name} reported", type="textarea", required=True))
-    alone = replace(component, needs=tuple(Need(name) for name in handed), join="all", when="")
+    alone = replace(
+        _without_fallback(component), needs=tuple(Need(name) for name in handed), join="all", when="", fallback_of=()
+    )
     part = replace(bundle, fields=tuple(fields), locks=(), components=(*stand_ins, alone))
     return Part(part, tuple(items), handed)
+
+
+def _without_fallback(component: Component) -> Component:
+    """What takes over is another node's job, so this one has to fail when a breaker refuses."""
+    if component.rollout is not None:
+        inner = tuple(_without_fallback(part) for part in component.rollout.components)
+        return replace(component, rollout=replace(component.rollout, components=inner))
+    if component.breaker is None or component.breaker.on_open != FALLBACK:
+        return component
+    return replace(component, breaker=replace(component.breaker, on_open="stop", fallback=""))
 
 
 def _reports(component: Component, catalog: Catalog) -> bool:

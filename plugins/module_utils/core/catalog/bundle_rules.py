@@ -10,6 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import sight
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_rules import (
+    breaker_of,
+    check_component_breaker,
+    check_fallback,
+)
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.graph_rules import GraphRules
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.item_rules import by_name, check_fields
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
@@ -120,11 +125,13 @@ class BundleRules:
         path = self.places.of(component)
         seen = self._sight(component, level)
         self._when(component, path, seen)
+        self.problems += check_fallback(component, self.places)
         if component.kind != "item" or not component.item:
             return
         self._hosts(component.hosts, (*path, "hosts"))
         self._locks(component.locks, (*path, "locks"))
         item = self.items.get(component.item)
+        self._breaker(component, level, item)
         if item is None:
             self._say((*path, "item"), f"unknown item '{component.item}'", did_you_mean(component.item, self.items))
             sight.check_references(component.fields, (*path, "fields"), seen, self.problems)
@@ -151,6 +158,8 @@ class BundleRules:
     def _undo(self) -> None:
         """Each item without a way back is told once, at the first component that uses it."""
         wanted = [key for key in ("on_failure", "on_cancel") if getattr(self.bundle, key) == "rollback"]
+        uses = [breaker_of(component, self.items.get(component.item)) for component in self._all()]
+        wanted += ["on_open" for use in uses if use is not None and use.on_open == "rollback"]
         users: dict[str, list[Component]] = {}
         for component in self._all() if wanted else ():
             users.setdefault(component.item, []).append(component)
@@ -190,6 +199,13 @@ class BundleRules:
         for index, lock in enumerate(locks):
             for part, text in enumerate(lock):
                 self._launch_value(text, (*path, index, part), sight.COUNTS, "a part of a lock's name")
+
+    def _breaker(self, component: Component, level: Level, item: Optional[Item]) -> None:
+        outer = level.rollout.name if level.rollout is not None else component.name
+        self.problems += check_component_breaker(component, outer, item, self.top.nodes, self.places)
+        for part, text in enumerate(component.breaker.target if component.breaker is not None else ()):
+            place = (*self.places.of(component.breaker), "target", part)
+            self._launch_value(text, place, sight.COUNTS, "a part of a breaker's target")
 
     # --- answers to the item's questions
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import sight
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_rules import check_item_breaker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Field, Item
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.parse import Places
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem
@@ -25,6 +26,7 @@ def check_item(item: Item, places: Places, fields_known: bool = True) -> list[Pr
     if item.mode == "manual" and item.outputs:
         hint = "automate it, or let the next component find the value out"
         problems.append(Problem(("outputs",), "a manual item reports nothing, so it has no outputs", hint))
+    problems += check_item_breaker(item, places)
     fields = {field.name: field for field in item.fields} if fields_known else None
     seen = sight.Sight(sight.ITEM, fields, hints=_HINTS)
     for action in _actions(item):

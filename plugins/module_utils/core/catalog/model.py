@@ -62,6 +62,21 @@ class Compensation:
 
 
 @dataclass(frozen=True)
+class BreakerUse:
+    """The circuit breaker that is asked before each start of a component, and told how it ended.
+
+    ``target``: the parts of its name, references allowed in a component's. ``on_open``: stop, rollback, fallback or
+    wait ("": as the bundle says ``on_failure``); ``fallback``: the component that then takes over. ``policy``: what is
+    given of ``core/breaker``'s; nothing given leaves the breaker as it is.
+    """
+
+    target: tuple[str, ...] = ()
+    on_open: str = ""
+    fallback: str = ""
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Item:
     """One action of the catalog. ``mode``: automated or manual; ``manual_minutes``: what it takes a person."""
 
@@ -79,6 +94,7 @@ class Item:
     assignee: str = ""
     outputs: tuple[Output, ...] = ()
     compensation: Optional[Compensation] = None
+    breaker: Optional[BreakerUse] = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +142,11 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Component:
-    """A node of a bundle. ``kind``: item, approval or rollout. ``timeout`` in seconds; ``on_lost``: retry or fail."""
+    """A node of a bundle. ``kind``: item, approval or rollout. ``timeout`` in seconds; ``on_lost``: retry or fail.
+
+    ``breaker`` stands before that of the item. ``fallback_of``: the components (``ROLLOUT.NAME`` inside a rollout) of
+    which a breaker must have refused for this one to run at all; its ``needs`` name them, or the rollouts around them.
+    """
 
     name: str
     kind: str = "item"
@@ -143,6 +163,8 @@ class Component:
     rollout: Optional[Rollout] = None
     approval: Optional[Approval] = None
     description: str = ""
+    breaker: Optional[BreakerUse] = None
+    fallback_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

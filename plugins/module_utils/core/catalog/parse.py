@@ -9,14 +9,17 @@ can be said at once. Nobody may run a model that came with problems.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional, TypeVar
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.check import MISSING, clean
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Approval,
+    BreakerUse,
     Bundle,
     Compensation,
     Component,
@@ -29,6 +32,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape import KINDS
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 
 Thing = TypeVar("Thing")
 
@@ -76,6 +80,11 @@ def _locks(locks: Any) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(part for _index, part in _usable(lock)) for _index, lock in _usable(locks))
 
 
+def _policy_value(name: str, value: Any) -> Any:
+    """Durations of a breaker's policy are seconds in the model."""
+    return durations.parse(value) if isinstance(value, str) and name != "sliding_window_type" else value
+
+
 def _metadata(data: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(data["metadata"] or {})
     found["name"] = found.get("name") or ""
@@ -105,6 +114,7 @@ class _Parser:
             assignee=manual.get("assignee") or "",
             outputs=self._outputs(data["outputs"]),
             compensation=self._compensation(data["compensation"]),
+            breaker=self._breaker(data["breaker"], ("breaker",)),
         )
 
     def _fields(self, data: Mapping[str, Any]) -> tuple[Field, ...]:
@@ -158,6 +168,15 @@ class _Parser:
         )
         return self._places.mark(compensation, path)
 
+    def _breaker(self, data: Any, path: DocumentPath) -> Optional[BreakerUse]:
+        if data is None or data is MISSING:
+            return None
+        target = data["target"] or ()
+        parts = (target,) if isinstance(target, str) else tuple(part for _index, part in _usable(target))
+        policy = {name: _policy_value(name, data[name]) for name in POLICY_TYPES if data[name] is not None}
+        use = BreakerUse(parts, data["on_open"] or "", data.get("fallback") or "", policy)
+        return self._places.mark(use, path)
+
     # --- bundles
 
     def bundle(self, data: Mapping[str, Any]) -> Bundle:
@@ -168,8 +187,26 @@ class _Parser:
             fields=self._fields(data),
             **orchestration,
             locks=locks,
-            components=self._components(data["components"], ("components",)),
+            components=self._with_fallbacks(self._components(data["components"], ("components",))),
         )
+
+    def _with_fallbacks(self, components: tuple[Component, ...]) -> tuple[Component, ...]:
+        """A fallback comes after whatever names it: that is an edge like any other, to all who look at the graph."""
+        users: dict[str, list[tuple[Component, Component]]] = {}
+        for outer in components:
+            for part in (outer, *(outer.rollout.components if outer.rollout else ())):
+                if part.breaker is not None and part.breaker.fallback:
+                    users.setdefault(part.breaker.fallback, []).append((outer, part))
+        return tuple(self._fallback(one, users[one.name]) if one.name in users else one for one in components)
+
+    def _fallback(self, component: Component, users: Sequence[tuple[Component, Component]]) -> Component:
+        needs = {need.node: need for need in component.needs}
+        for outer, part in users:
+            place = (*self._places.of(part.breaker), "fallback")
+            needs.setdefault(outer.name, self._places.mark(Need(outer.name, states=tuple(sorted(states.BAD))), place))
+        names = tuple(part.name if part is outer else f"{outer.name}.{part.name}" for outer, part in users)
+        found = replace(component, needs=tuple(needs.values()), join="any", fallback_of=names)
+        return self._places.mark(found, self._places.of(component))
 
     def _components(self, data: Any, path: DocumentPath) -> tuple[Component, ...]:
         return tuple(
@@ -197,6 +234,7 @@ class _Parser:
             rollout=self._rollout(data.get("rollout"), (*path, "rollout")),
             approval=self._approval(data.get("approval")),
             description=data["description"],
+            breaker=self._breaker(data.get("breaker"), (*path, "breaker")),
         )
 
     def _needs(self, data: Any, path: DocumentPath) -> tuple[Need, ...]:

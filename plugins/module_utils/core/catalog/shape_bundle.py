@@ -13,9 +13,11 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape_co
     PRESENTATION,
     PROSE,
     REFERENCE,
+    TARGET,
     TEXT,
     TIMEOUT,
     VARIABLE,
+    breaker,
     metadata,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.vocabulary import (
@@ -34,6 +36,19 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import 
 
 LOCKS = ListOf(
     ListOf(TEXT, "the parts of one lock's name, a list of text", least=1), "a list of locks, each a list of parts"
+)
+BREAKER = breaker(
+    Key(
+        "target",
+        Either(
+            "a target such as service:jira, or a list of its parts",
+            (TARGET, ListOf(TEXT, "the parts of a target, a list of text", least=1)),
+        ),
+        "What it stands before: a host, a group, a service or an item.",
+        required=True,
+    ),
+    ("stop", "rollback", "fallback", "wait"),
+    Key("fallback", NAME, "The component that takes over when it refuses, with `on_open: fallback`.", default=""),
 )
 _EDGES = Text("an edge", choices=tuple(states.EDGES))
 _END_STATES = Text("an end state", choices=tuple(sorted(states.ENDED)))
@@ -93,6 +108,7 @@ _OF_ITEMS = (
     Key("retries", RETRIES, "Further attempts after a bad end.", default={"count": 0}),
     Key("timeout", TIMEOUT, "How long one attempt may take; for ever when left out."),
     Key("locks", LOCKS, "What nobody else may work on meanwhile.", default=()),
+    Key("breaker", BREAKER, "A circuit breaker that is asked before each start, and told how it went."),
     Key(
         "on_lost",
         Text("a policy", choices=("retry", "fail")),
@@ -104,7 +120,7 @@ _HOSTS = Key(
     "hosts", TEXT, "The hosts: an Ansible pattern or a reference; the controlling machine when left out.", default=""
 )
 _ITEMS_ONLY = "belongs to a component with an 'item'"
-_NOT_OF_OTHERS = dict.fromkeys(("hosts", "fields", "retries", "locks", "on_lost"), _ITEMS_ONLY)
+_NOT_OF_OTHERS = dict.fromkeys(("hosts", "fields", "retries", "locks", "breaker", "on_lost"), _ITEMS_ONLY)
 
 _ITEM_COMPONENT = Object("a component that carries out an item", (*_OF_ITEMS[:1], _HOSTS, *_COMMON, *_OF_ITEMS[1:]))
 _INNER_ITEM = Object(

@@ -81,6 +81,31 @@ def metadata(*more: Key, forbidden: Mapping[str, str] = MappingProxyType({})) ->
     )
 
 
+# --- breakers ----------------------------------------------------------------------------------------------------
+
+TARGET = Text("a kind and a name", r"^(host|group|service|item):\S.*$", (), "service:jira")
+_PERCENT = Number(minimum=1, maximum=100)
+_CALLS = Number(whole=True, minimum=1)
+_POLICY = (
+    Key("failure_rate_threshold", _PERCENT, "The share of failed calls, in percent, at which it opens."),
+    Key("slow_call_rate_threshold", _PERCENT, "The share of slow calls, in percent, at which it opens."),
+    Key("slow_call_duration_threshold", TIMEOUT, "A call that takes longer is slow."),
+    Key("sliding_window_type", Text("a type", choices=("count", "time")), "What the window holds: calls, or seconds."),
+    Key("sliding_window_size", _CALLS, "How many calls or seconds."),
+    Key("minimum_number_of_calls", _CALLS, "The window is not judged before it holds so many calls."),
+    Key("wait_duration_in_open_state", TIMEOUT, "How long it refuses before it tries again."),
+    Key("permitted_number_of_calls_in_half_open_state", _CALLS, "How many trial calls it then lets through."),
+    Key("trial_call_timeout", TIMEOUT, "A trial that nobody reports within so long is given to somebody else."),
+)
+
+
+def breaker(target: Key, paths: tuple[str, ...], *more: Key) -> Object:
+    """The shape of ``breaker``; ``paths`` are the ways to go on when it is open."""
+    doc = "What is done when it refuses; as `on_failure` says when left out."
+    on_open = Key("on_open", Text("a way to go on", choices=paths), doc, default="")
+    return Object("a circuit breaker", (target, on_open, *more, *_POLICY))
+
+
 # --- questions ---------------------------------------------------------------------------------------------------
 
 

@@ -12,8 +12,10 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape_co
     PLAYBOOK,
     PRESENTATION,
     PROSE,
+    TARGET,
     TEXT,
     VARIABLE,
+    breaker,
     metadata,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.vocabulary import (
@@ -115,6 +117,9 @@ COMPENSATION = ByKey(
         ),
     },
 )
+BREAKER = breaker(
+    Key("target", TARGET, "What it stands before, such as `service:jira`.", required=True), ("stop", "rollback", "wait")
+)
 ITEM = Object(
     "a catalog item",
     (
@@ -137,5 +142,6 @@ ITEM = Object(
         Key("fulfillment", FULFILLMENT, "How it is carried out.", required=True),
         Key("outputs", ListOf(OUTPUT, "a list of outputs"), "The values it reports to later components.", default=()),
         Key("compensation", COMPENSATION, "How it is undone, or why that is not needed."),
+        Key("breaker", BREAKER, "A circuit breaker that is asked before it is carried out, and told how it went."),
     ),
 )

@@ -31,16 +31,20 @@ def ends_due(live: Live, now: float) -> list[Cancel]:
 
 
 def starts(live: Live, rollbacks: Rollbacks, now: float, held: frozenset[str], slots: int) -> list[Start]:
-    """Up to ``slots`` starts whose locks are free; ``held`` are locks that other runs hold."""
+    """Up to ``slots`` starts whose locks are free; ``held`` are locks that other runs hold, and breakers waited for."""
     found: list[Start] = []
     taken = live.locked | held
     for execution in candidates(live, rollbacks, now):
-        locks = live.graph.nodes[execution.node].locks
+        node = live.graph.nodes[execution.node]
+        breaker = node.breaker if execution.action == DO else None
+        if breaker is not None and breaker.name in held:
+            continue
+        locks = node.locks
         if locks:
             if not taken.isdisjoint(locks):
                 continue
             taken.update(locks)
-        found.append(Start(execution, locks))
+        found.append(Start(execution, locks, breaker))
         if len(found) == slots:
             break
     return found

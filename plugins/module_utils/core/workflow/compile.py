@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Optional
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import check_target, policy_from
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_rules import breaker_of
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Bundle,
     Catalog,
@@ -20,7 +22,13 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables import conditions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import resolve
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Edge, Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import (
+    LOCALHOST,
+    Edge,
+    Graph,
+    Node,
+    NodeBreaker,
+)
 
 ResolveHosts = Callable[[str], Sequence[str]]
 
@@ -111,8 +119,23 @@ class _Compiler:
             on_lost=component.on_lost,
             approval=component.approval,
             rollout=prefix[:-1],
+            breaker=self.breaker(component, item, prefix, bundle),
+            fallback_of=component.fallback_of,
             description=component.description or (item.title if item else ""),
         )
+
+    def breaker(self, component: Component, item: Optional[Item], prefix: str, bundle: Bundle) -> Optional[NodeBreaker]:
+        """The breaker before a node, its target resolved; one that is none is a problem of the component."""
+        use = breaker_of(component, item)
+        if use is None:
+            return None
+        target = ":".join(str(resolve(part, self.context)) for part in use.target)
+        wrong = check_target(target)
+        if wrong:
+            outer: DocumentPath = ("components", prefix[:-1], "rollout") if prefix else ()
+            self.problems.append(Problem((*outer, "components", component.name, "breaker", "target"), wrong))
+        policy = policy_from(use.policy) if use.policy else None
+        return NodeBreaker(target, use.on_open or bundle.on_failure, policy)
 
     def component(self, component: Component, bundle: Bundle) -> list[Node]:
         path: DocumentPath = ("components", component.name)

@@ -38,6 +38,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     HostResult,
     LocksHeld,
     Lost,
+    Refused,
     Started,
     TimedOut,
 )
@@ -102,9 +103,9 @@ class Conductor:
     # --- asked --------------------------------------------------------------------------------------------------
 
     def decide(self, now: float, held: frozenset[str] = frozenset()) -> list[Decision]:
-        """What may be done now, in order. ``held`` names locks that other runs hold at the moment.
+        """What may be done now, in order. ``held`` names locks that other runs hold, and breakers to wait for.
 
-        All of it may be applied, one after the other, before the next question.
+        All of it may be applied, one after the other, before the next question, save after a ``Refused``.
 
         Pure: asked again without an event between, it says the same (later times may add timeouts and retries).
         """
@@ -196,6 +197,22 @@ class Conductor:
                 plan.started(step)
         else:
             self.live.ready.discard((self.graph.nodes[execution.node].index, execution.batch), execution.hosts)
+
+    def _refused(self, event: Refused) -> None:
+        """Hosts that a breaker did not let start have failed, whatever the budget; the declared path follows."""
+        execution = event.execution
+        lane = self.live.lane(execution.node, execution.batch)
+        if lane.node.breaker is None:
+            raise HoldfastError(f"no breaker stands before '{execution.node}'")
+        path = lane.node.breaker.on_open
+        if execution.attempt > 1:
+            self.live.emit("retry_dropped", node=execution.node, slice=execution.slice, action=execution.action)
+        else:
+            self.live.ready.discard(lane.key, execution.hosts)
+        hosts = list(execution.hosts)
+        self.live.emit("refused", node=execution.node, batch=execution.batch, hosts=hosts, why=event.why, path=path)
+        self.rollbacks.refused(lane, path, f"{execution.node}: {event.why}")
+        self.gates.hosts_ended(lane, hosts)
 
     def _running(self, execution_id: str) -> Execution:
         execution = self.live.running.get(execution_id)
@@ -382,6 +399,7 @@ def because(node: str, bad: list[str], results: Mapping[str, HostResult]) -> str
 
 _APPLY: Mapping[type, Any] = {
     Started: Conductor._started,
+    Refused: Conductor._refused,
     Finished: Conductor._finished,
     Lost: Conductor._lost,
     TimedOut: Conductor._timed_out,

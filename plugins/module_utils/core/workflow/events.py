@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Optional, Union
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import NodeBreaker
+
 Change = dict[str, Any]
 """One line of the journal: ``at`` (seconds since the epoch), ``type`` and what that type carries (see ``record``)."""
 
@@ -47,10 +49,14 @@ class HostResult(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Start this execution: apply ``Started`` first, then launch it. ``locks`` must be held while it runs."""
+    """Start this execution: apply ``Started`` first, then launch it. ``locks`` must be held while it runs.
+
+    ``breaker`` is asked before (see ``breaking``); when it refuses, ``Refused`` is applied instead.
+    """
 
     execution: Execution
     locks: tuple[str, ...] = ()
+    breaker: Optional[NodeBreaker] = None
 
 
 class Cancel(NamedTuple):
@@ -91,6 +97,16 @@ class Started(NamedTuple):
     """The execution is about to be launched. Applied, and persisted, before the launch."""
 
     execution: Execution
+
+
+class Refused(NamedTuple):
+    """The breaker before an execution does not let it start: ``why`` is what it said.
+
+    What follows may change everything else: nothing more of the same answer of ``decide`` may be applied after it.
+    """
+
+    execution: Execution
+    why: str
 
 
 class Finished(NamedTuple):
@@ -166,4 +182,4 @@ class Ended(NamedTuple):
     explanation: str = ""
 
 
-Event = Union[Started, Finished, Lost, TimedOut, Asked, Approved, Denied, CancelAsked, LocksHeld, Ended]
+Event = Union[Started, Refused, Finished, Lost, TimedOut, Asked, Approved, Denied, CancelAsked, LocksHeld, Ended]

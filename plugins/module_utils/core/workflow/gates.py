@@ -26,6 +26,7 @@ Wanted = tuple[frozenset[str], ...]
 UNMET = "an edge from its parents was not met"
 ROLLED_BACK = "the host was rolled back"
 OUTSIDE_LIMIT = "no host within the limit"
+NOT_REFUSED = "no breaker refused what it stands in for"
 
 
 class Gates:
@@ -208,6 +209,9 @@ class Gates:
     def _condition(self, lane: Lane, hosts: list[str]) -> bool:
         """True when the node's condition holds; else its hosts are skipped, or in error when it cannot be judged."""
         node = lane.node
+        if node.fallback_of and not any(self.live.record.seen(name).refused for name in node.fallback_of):
+            self.skip(lane, hosts, NOT_REFUSED)
+            return False
         if not node.when:
             return True
         true = lane.record.conditions.get(lane.batch)

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import Policy
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Approval, Item, Retries
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 
 LOCALHOST = "localhost"
+WAIT, FALLBACK = "wait", "fallback"
+"""Ways to go on when a breaker refuses, besides those of failures: stop and rollback."""
 
 
 class CycleFound(HoldfastError):
@@ -40,6 +43,22 @@ class Edge(NamedTuple):
         return states.SUCCESSFUL not in self.states and bool(self.states & states.BAD)
 
 
+class NodeBreaker(NamedTuple):
+    """The breaker that is asked before each start of a node: its target, and what is done when it refuses.
+
+    ``on_open``: stop, rollback, fallback or wait. ``policy``: None leaves the breaker's own.
+    """
+
+    target: str
+    on_open: str = "stop"
+    policy: Optional[Policy] = None
+
+    @property
+    def name(self) -> str:
+        """What ``held`` calls it while the node has to wait for it; no lock is called so."""
+        return f"breaker {self.target}"
+
+
 @dataclass(eq=False)
 class Node:
     """One node as the conductor needs it.
@@ -47,7 +66,8 @@ class Node:
     ``kind`` is item, manual, approval or rollout. ``batches`` are the hosts in lanes: one lane for a node of the
     bundle, one for each batch inside a rollout. Nodes that run on no host (approval, manual, rollout) have lanes
     without meaning for hosts: a rollout's own lane count is ``len(batches)`` of its inner nodes. ``rollout`` is
-    the rollout that the node belongs to, or "". ``timeout`` and ``retries.backoff`` are seconds. Derived by the
+    the rollout that the node belongs to, or "". ``timeout`` and ``retries.backoff`` are seconds. ``fallback_of`` are
+    the nodes of which a breaker must have refused for this one to run. Derived by the
     graph: ``children``, each with the states that its edges from here wait for, ``handled`` (a bad end has an edge
     to follow) and ``failure_path`` (it runs only after a bad end).
     """
@@ -69,6 +89,8 @@ class Node:
     inner: tuple[str, ...] = ()
     max_failed: int = 0
     description: str = ""
+    breaker: Optional[NodeBreaker] = None
+    fallback_of: tuple[str, ...] = ()
     # derived by Graph
     index: int = 0
     children: tuple[tuple[str, tuple[frozenset[str], ...]], ...] = ()

@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import UNDO
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import LOCALHOST, Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import FALLBACK, LOCALHOST, Graph, Node
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 
 
@@ -51,8 +51,14 @@ def of(graph: Graph, record: Record) -> tuple[str, str]:
 def unhandled(graph: Graph, record: Record) -> Iterator[Node]:
     """The nodes of the bundle that ended badly and whose failure no edge handles."""
     for node in graph.top_level():
-        if _state(record, node) in states.BAD and not node.handled:
+        if _state(record, node) in states.BAD and not node.handled and not _fell_back(graph, record, node):
             yield node
+
+
+def _fell_back(graph: Graph, record: Record, node: Node) -> bool:
+    """True when a breaker refused the node, or one inside it, and its fallback took over: its end is what counts."""
+    refused = [graph.nodes[name] for name in (node.name, *node.inner) if record.seen(name).refused]
+    return any(one.breaker is not None and one.breaker.on_open == FALLBACK for one in refused)
 
 
 def _state(record: Record, node: Node) -> str:
@@ -88,7 +94,7 @@ def failures(record: Record) -> list[Failure]:
                 found[key] = Failure(entry["node"], host, state, why.get(host, ""), undo)
     for name, node in record.nodes.items():
         for host, state in node.hosts.items():
-            if state == states.ERROR:
+            if state == states.ERROR or (node.refused and state in states.BAD):
                 found.setdefault((name, host, False), Failure(name, host, state, node.why.get(host, "")))
         bad = [state for state in node.batches.values() if state in states.BAD]
         if bad and not node.hosts:

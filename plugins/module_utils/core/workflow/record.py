@@ -36,7 +36,8 @@ class NodeRecord:
     ``batches[0]``), ``failed`` the hosts that count against its budget, ``dropped`` those of them that left it while
     the others go on, ``breached`` the batches in which the budget was exceeded. ``slices`` counts the host groups
     started per batch, ``conditions`` what ``when`` gave per batch, ``vacuous`` names the batches that had no host to
-    work on, ``stopped`` those of a rollout after which it does not go on because the run was stopped.
+    work on, ``stopped`` those of a rollout after which it does not go on because the run was stopped, ``refused`` those
+    in which a breaker did not let the node start.
     """
 
     # What few nodes have is shared and empty until ``own`` makes it: a large run has very many nodes.
@@ -52,6 +53,7 @@ class NodeRecord:
     breached: Sequence[int] = ()
     vacuous: Sequence[int] = ()
     stopped: Sequence[int] = ()
+    refused: Sequence[int] = ()
 
     def __init__(self) -> None:
         self.batches: dict[int, str] = {}
@@ -252,6 +254,12 @@ def _fold_hosts(record: Record, change: Change) -> None:
         node.own("why").update(dict.fromkeys(change["hosts"], change["why"]))
 
 
+def _fold_refused(record: Record, change: Change) -> None:
+    """A breaker did not let these hosts start; ``path`` is what the node declares for that."""
+    _fold_hosts(record, {**change, "state": states.FAILED})
+    record.node(change["node"]).own("refused").append(change["batch"])
+
+
 def _fold_undo(record: Record, change: Change) -> None:
     """The undo of hosts moves without an execution: skipped, or brought from an earlier run."""
     node = record.node(change["node"])
@@ -365,6 +373,7 @@ FOLDS: Mapping[str, Callable[[Record, Change], None]] = {
     "started": _fold_started,
     "ended": _fold_ended,
     "hosts": _fold_hosts,
+    "refused": _fold_refused,
     "undo": _fold_undo,
     "batch": _fold_batch,
     "lane": _fold_lane,

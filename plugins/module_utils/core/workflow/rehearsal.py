@@ -9,8 +9,10 @@ A rehearsal's script is plain data (the YAML of a rehearsal file, see ``docs/reh
       web.deploy: {app2: failed}              # by host: a state, or {state, message}
       web.health: [{app1: failed}, successful]    # by attempt; the last one repeats
       build: {state: successful, outputs: {version: "2"}, takes: 30s}
+    breakers: {service:jira: open, host:db: 30s}    # how they stand at first: open, closed or disabled, or open so long
     events:
       - {at: 10s, approve: sign_off, by: bob}     # also deny, cancel; or `after: <execution>` instead of `at`
+      - {at: 20s, trip: service:jira}             # also reset
     expect:
       state: rolled_back
       explanation: text that must occur
@@ -20,6 +22,7 @@ A rehearsal's script is plain data (the YAML of a rehearsal file, see ``docs/reh
       undone: {web.deploy: [app2]}
       not_started: [web.deploy/2]
       untouched: [app3]
+      breakers: {service:jira: closed}
       refused_event: text that the refusal of a person's event must hold
       refused: text of the problem for which nothing starts at all   # judged by whoever loads the rehearsal
 
@@ -31,12 +34,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Union
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import Problem, did_you_mean
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import outcome, states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.breaking import Asker, Refusal
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import (
     UNDO,
@@ -55,12 +59,14 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     HostResult,
     LocksHeld,
     Lost,
+    Refused,
     Start,
     Started,
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rehearsal_breakers import Memory
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.views import node_state
 
 RUN_ID = "rehearsal"
@@ -70,12 +76,20 @@ RESULT_KEYS = ("state", "outputs", "takes", "message")
 
 
 class Performance(NamedTuple):
-    """What came of a rehearsal: record, journal, labels of the executions in starting order, refused events."""
+    """What came of a rehearsal: record, journal, labels of the executions as they started, refused events, breakers."""
 
     record: Record
     journal: list[Change]
     order: list[str]
     refused: list[str]
+    breakers: Mapping[str, str] = {}
+
+
+class Put(NamedTuple):
+    """Somebody opens or closes a breaker; no event of the run."""
+
+    target: str
+    how: str
 
 
 def label(execution: Execution) -> str:
@@ -94,11 +108,14 @@ class Stage:
         self.graph = graph
         self.now = 0.0
         self.numbers = count()
-        self.queue: list[tuple[float, int, Event]] = []
+        self.queue: list[tuple[float, int, Union[Event, Put]]] = []
         self.journal: list[Change] = []
         self.order: list[str] = []
         self.ending: set[str] = set()
         self.refused: list[str] = []
+        self.breakers = Memory(lambda: self.now, script.get("breakers") or {})
+        self.asker = Asker(self.breakers)
+        self.waiting: dict[str, Refusal] = {}
         self.people = [dict(entry) for entry in script.get("events", ())]
 
     def play(self) -> Performance:
@@ -110,7 +127,9 @@ class Stage:
             self._later(durations.parse(entry["at"]), _person_event(entry))
         for _step in range(MOST_STEPS):
             if self.conductor.record.ended:
-                return Performance(self.conductor.record, self.journal, self.order, self.refused)
+                wanted = self.script.get("expect", {}).get("breakers") or {}
+                states_ = self.breakers.states(wanted)
+                return Performance(self.conductor.record, self.journal, self.order, self.refused, states_)
             if not self._act():
                 self._wait()
         raise HoldfastError("the rehearsal does not come to an end")
@@ -118,15 +137,16 @@ class Stage:
     def _tell(self, event: Event) -> None:
         self.journal += self.conductor.apply(event, self.now)
 
-    def _later(self, at: float, event: Event) -> None:
+    def _later(self, at: float, event: Union[Event, Put]) -> None:
         heapq.heappush(self.queue, (at, next(self.numbers), event))
 
     def _act(self) -> bool:
         """Carry out what the conductor decides; False when it has nothing new to say."""
         moved = False
-        for decision in self.conductor.decide(self.now):
+        for decision in self.conductor.decide(self.now, frozenset(self.waiting)):
             if isinstance(decision, Start):
-                self._start(decision.execution)
+                if self._ask(decision):
+                    return True
             elif isinstance(decision, Cancel):
                 if decision.execution_id in self.ending:
                     continue
@@ -139,6 +159,18 @@ class Stage:
                 self._tell(Ended(decision.state, decision.explanation))
             moved = True
         return moved
+
+    def _ask(self, decision: Start) -> bool:
+        """Start, wait for the breaker, or take its refusal (True: the conductor has to be asked anew)."""
+        refusal = self.asker.refusal(RUN_ID, decision)
+        if refusal is None or decision.breaker is None:
+            self._start(decision.execution)
+        elif refusal.waits:
+            self.waiting[decision.breaker.name] = refusal
+        else:
+            self._tell(Refused(decision.execution, refusal.message))
+            return True
+        return False
 
     def _start(self, execution: Execution) -> None:
         self._tell(Started(execution))
@@ -166,15 +198,20 @@ class Stage:
 
     def _wait(self) -> None:
         """Let time pass until something happens."""
-        wakeup = self.conductor.next_wakeup(self.now)
+        times = [self.conductor.next_wakeup(self.now), *(refusal.retry_at for refusal in self.waiting.values())]
+        wakeup = min((time for time in times if time is not None and time > self.now), default=None)
         if not self.queue and wakeup is None:
-            waiting = ", ".join(f"{name}" for name, _batch in self.conductor.live.asked)
+            waiting = ", ".join([*(name for name, _batch in self.conductor.live.asked), *self.waiting])
             raise HoldfastError(f"the rehearsal waits for ever{' for a decision on ' + waiting if waiting else ''}")
+        self.waiting.clear()
         if not self.queue or (wakeup is not None and wakeup < self.queue[0][0]):
             self.now = max(self.now, wakeup or 0.0)
             return
         at, _number, event = heapq.heappop(self.queue)
         self.now = max(self.now, at)
+        if isinstance(event, Put):
+            self.breakers.put(event.target, event.how)
+            return
         key = getattr(event, "execution_id", "")
         if key and key not in self.conductor.live.running:
             return
@@ -184,6 +221,8 @@ class Stage:
             if not isinstance(event, (Approved, Denied, CancelAsked)):
                 raise
             self.refused.append(str(error))
+        if key:
+            self.asker.ended(self.graph, self.conductor.record.executions[key])
 
 
 def durations_of(result: Any) -> float:
@@ -209,7 +248,9 @@ def _host_result(value: Any, message: str) -> HostResult:
     return HostResult(value, message if value in states.BAD else "")
 
 
-def _person_event(entry: Mapping[str, Any]) -> Event:
+def _person_event(entry: Mapping[str, Any]) -> Union[Event, Put]:
+    if "trip" in entry or "reset" in entry:
+        return Put(entry["trip"], entry.get("for", "open")) if "trip" in entry else Put(entry["reset"], "closed")
     by = entry.get("by", "somebody")
     batch = int(entry.get("batch", 1)) - 1
     if "approve" in entry:
@@ -234,6 +275,10 @@ def mismatches(graph: Graph, performance: Performance, expect: Mapping[str, Any]
     wanted = expect.get("refused_event")
     if wanted is not None and not any(wanted in text for text in performance.refused):
         found.append(Problem(("expect", "refused_event"), f"{wanted!r} was not said; refused: {performance.refused}"))
+    for target, state in (expect.get("breakers") or {}).items():
+        if performance.breakers.get(target) != state:
+            actual = performance.breakers.get(target)
+            found.append(Problem(("expect", "breakers", target), f"expected {state}, it was {actual}"))
     found += _order_problems(performance.order, expect.get("order"))
     started = set(performance.order)
     for index, name in enumerate(expect.get("not_started", ())):

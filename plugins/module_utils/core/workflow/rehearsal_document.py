@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import STATES as BREAKER_STATES
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import versions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.check import MISSING, clean
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Bundle, Catalog
@@ -16,6 +17,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape_co
     DURATION,
     NAME,
     PROSE,
+    TARGET,
     TEXT,
     metadata,
 )
@@ -100,8 +102,23 @@ _EVENT = ByKey(
             (Key("cancel", Flag(), "true.", True), *_WHEN, Key("rollback", Flag(), "Whether to roll back.")),
             exclusive=_AT_OR_AFTER,
         ),
+        "trip": Object(
+            "a breaker that is opened",
+            (Key("trip", TARGET, "The breaker.", True), *_WHEN, Key("for", DURATION, "How long; until it is reset.")),
+            exclusive=_AT_OR_AFTER,
+        ),
+        "reset": Object(
+            "a breaker that is closed", (Key("reset", TARGET, "The breaker.", True), *_WHEN), exclusive=_AT_OR_AFTER
+        ),
     },
 )
+_STANDS = Text(
+    "open, closed, disabled, or how long it is open",
+    r"^(open|closed|disabled|[1-9][0-9]{0,8}(s|m|h|d))$",
+    (),
+    "open or 30s",
+)
+_BREAKER_STATE = Text("a state of a breaker", choices=BREAKER_STATES)
 _STEP = Either("the label of an execution, or a list of those that come in any order", (TEXT, _NAMES))
 _EXPECT = Object(
     "what is expected",
@@ -114,6 +131,7 @@ _EXPECT = Object(
         Key("hosts", MapOf(MapOf(_STATE, _ANY), _ANY, "states by node and host"), "The states of hosts at the end."),
         Key("undone", MapOf(_NAMES, _ANY, "hosts by node"), "All that was undone."),
         Key("untouched", _NAMES, "All hosts on which nothing was ever started."),
+        Key("breakers", MapOf(_BREAKER_STATE, TARGET, "states by breaker"), "How breakers stand at the end."),
         Key("refused", TEXT, "Text in the reason for which nothing starts at all."),
         Key("refused_event", TEXT, "Text in the reason for which an event of people is refused."),
     ),
@@ -138,6 +156,9 @@ REHEARSAL = Object(
             ),
             "How executions end, by node; what is not named succeeds.",
             default={},
+        ),
+        Key(
+            "breakers", MapOf(_STANDS, TARGET, "states by breaker"), "How circuit breakers stand at first.", default={}
         ),
         Key("events", ListOf(_EVENT, "a list of events"), "What people do meanwhile.", default=()),
         Key("expect", _EXPECT, "What must come of it.", required=True),

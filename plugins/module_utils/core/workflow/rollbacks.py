@@ -113,6 +113,23 @@ class Rollbacks:
             if rollback:
                 self.begin("batch", because, rollout, lane.batch)
 
+    def refused(self, lane: Lane, path: str, because: str) -> None:
+        """A breaker let nothing start: the rollout ends with this batch, and the node's path is taken.
+
+        ``rollback`` is the whole run's, for what the breaker holds up next has not begun: in a smaller scope there
+        would be nothing to undo. The other paths undo what this batch had begun, where the bundle undoes failures.
+        """
+        if self.live.record.cancel is not None or self.run_is_over():
+            return
+        if path == ROLLBACK:
+            self.begin("run", because)
+        elif lane.node.rollout and lane.batch not in self.live.record.seen(lane.node.rollout).breached:
+            rollout = self.live.graph.nodes[lane.node.rollout]
+            self.live.emit("budget", node=rollout.name, failed=[], why=because, breached=lane.batch)
+            self._stop_lanes(self.live.graph.inner_of(rollout.name), lane.batch, f"stopped: {because}")
+            if self._rolls_back():
+                self.begin("batch", because, rollout, lane.batch)
+
     def _stop_lanes(self, nodes: Iterable[Node], batch: int, why: str) -> None:
         """Nothing that has not started in these lanes will start; attempts that wait are dropped."""
         for node in nodes:

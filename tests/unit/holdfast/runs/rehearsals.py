@@ -25,12 +25,14 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.live im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rehearsal import (
     Performance,
+    Put,
     Stage,
     _end_event,
     _person_event,
     durations_of,
     label,
 )
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rehearsal_breakers import Memory
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rehearsal_document import (
     Rehearsal,
     is_rehearsal,
@@ -100,6 +102,8 @@ class RunStage:
         self.given: Mapping[str, Any] = rehearsed.rehearsal.given
         self.theater = Theater(folder, self._script)
         self.theater.now = 0.0
+        self.breakers = Memory(lambda: self.theater.now, self.given["breakers"] or {})
+        self.theater.keep(self.breakers)
         self.core = Stage(rehearsed.graph(), self.given, {})
         self.refused: list[str] = []
         self.run_id = ""
@@ -128,14 +132,18 @@ class RunStage:
             journal = list(session.scalars(query))
         started = [change for change in journal if change["type"] == "started"]
         order = [label(execution_of(change)) for change in started]
-        return Performance(Record.replay(journal), journal, order, self.refused)
+        stand = self.breakers.states(self.given["expect"]["breakers"] or {})
+        return Performance(Record.replay(journal), journal, order, self.refused, stand)
 
     def _say(self, entry: Mapping[str, Any], delay: float) -> None:
         event = _person_event(entry)
         self.theater.at(delay, lambda: self._tell(event))
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Event | Put) -> None:
         """Somebody says something; who is not answered because the controller was killed looks whether it was heard."""
+        if isinstance(event, Put):
+            self.breakers.put(event.target, event.how)
+            return
         before = len(self.performance().journal)
         try:
             with self.theater.controller.database.writing() as session:

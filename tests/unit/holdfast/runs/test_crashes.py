@@ -23,9 +23,17 @@ SEEDS = 50
 
 
 def by_time_alone(rehearsed: Rehearsed) -> bool:
-    """Whether a verdict depends on when what happens: then a crash, which takes time, may change it."""
+    """Whether a verdict depends on when what happens: then a crash, which takes time, may change it.
+
+    So it is with breakers: what a killed controller would have told one at that moment is not told.
+    """
     text = repr(rehearsed.rehearsal.given) + repr(rehearsed.bundle)
-    return bool(rehearsed.rehearsal.given["events"]) or "takes" in text or "lost" in text.replace("on_lost='retry'", "")
+    return (
+        bool(rehearsed.rehearsal.given["events"])
+        or "takes" in text
+        or "BreakerUse(" in text
+        or "lost" in text.replace("on_lost='retry'", "")
+    )
 
 
 STEADY = [one for one in rehearsals() if not by_time_alone(one)]

@@ -33,6 +33,7 @@ def seen(rehearsed: Rehearsed, performance: Performance) -> dict[str, Any]:
         "untouched": outcome.untouched(graph, record),
         "refused": performance.refused,
         "outputs": record.outputs,
+        "breakers": performance.breakers,
     }
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.breaking import Asker, Keeper
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import HostResult
 from holdfast.api.registry import Registry, Resource
 from holdfast.api.resources import common
@@ -150,6 +151,7 @@ class Theater:
         self.begun: list[int] = []
         self.later: list[tuple[float, int, Callable[[], object]]] = []
         self.crashes = 0
+        self.keeper: Keeper | None = None
         shutil.copytree(_blank(), folder / "controller")
         self.database = Fragile.at(folder / "controller")
         self.controller = self._make()
@@ -165,8 +167,15 @@ class Theater:
         self.workflows, self.bundles = controller.services["workflows"], controller.services["bundles"]
         self.runs.clock = lambda: self.now
         self.runs.alarms = self.alarms
+        if self.keeper is not None:
+            self.runs._asker = Asker(self.keeper)
         self.jobs.runner.cancel = self._cancel_running
         return controller
+
+    def keep(self, keeper: Keeper) -> None:
+        """Breakers of the stage's own, on the stage's time; they outlive its controllers."""
+        self.keeper = keeper
+        self.runs._asker = Asker(keeper)
 
     # --- crashes ------------------------------------------------------------------------------------------------
 

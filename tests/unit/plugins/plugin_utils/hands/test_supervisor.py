@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import Policy
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Approval,
@@ -24,9 +25,10 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change, Execution, HostResult
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node, NodeBreaker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Locks
@@ -311,3 +313,72 @@ def test_whatever_breaks_ends_the_children(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         house.conduct()
     assert house.plays.ended == [("a", "cancel")]
+
+
+# --- breakers ----------------------------------------------------------------------------------------------------
+
+JIRA = "service:jira"
+
+
+def guarded(on_open: str, **facts: Any) -> Graph:
+    """A rollout over four hosts, one after the other, with a breaker that opens at the second failure."""
+    policy = Policy(minimum_number_of_calls=2)
+    lanes = tuple((host,) for host in ("h1", "h2", "h3", "h4"))
+    inner = node("web.deploy", breaker=NodeBreaker(JIRA, on_open, policy), locks=("l",), rollout="web", batches=lanes)
+    outer = Node("web", kind="rollout", batches=((),), inner=(inner.name,), max_failed=4)
+    return Graph([outer, inner], **facts)
+
+
+def test_a_breaker_that_opens_stops_the_rollout_and_is_told_of_every_end(tmp_path: Path) -> None:
+    house = House(tmp_path, guarded("stop"), {"web.deploy": states.FAILED})
+    assert house.conduct() == states.FAILED
+    assert house.plays.started == ["web.deploy", "web.deploy"]
+    found = Breakers(tmp_path).need(JIRA)
+    assert found.state == "open" and found.totals == (2, 2, 0, 1)
+    assert found.last_failure and found.last_failure[1] == "web.deploy failed on h2: broke"
+    refused = next(line for line in house.lines if "web.deploy is refused on h3" in line)
+    assert "breaker service:jira is open since" in refused and "it will try again at" in refused
+    told = "\n".join(summary(house.conductor.graph, house.conductor.record))
+    assert "not touched: nothing at all ran on h3, h4" in told and "2 of 2 calls failed" in told
+    assert house.locks.held == frozenset()
+
+
+def test_a_breaker_rolls_the_run_back(tmp_path: Path) -> None:
+    house = House(tmp_path, guarded("rollback", on_failure="stop"))
+    house.plays.on_start = lambda _node: Breakers(tmp_path).trip(JIRA, "enough", "bob") and None
+    assert house.conduct() == states.ROLLED_BACK
+    assert house.plays.started == ["web.deploy", "undo-web.deploy"]
+
+
+def test_a_node_waits_for_its_breaker_and_its_trial_closes_it(tmp_path: Path) -> None:
+    breakers = Breakers(tmp_path)
+    breakers.trip(JIRA, "it is down", "bob")
+    house = House(tmp_path, guarded("wait"))
+    original = house.lines.append
+
+    def hear(line: str) -> None:
+        original(line)
+        if "waiting: breaker service:jira is held open by bob" in line:
+            assert house.plays.started == [] and house.locks.held == frozenset()
+            breakers.trip(JIRA, "soon", "bob", wait=0.3)
+
+    house.feed.line = hear  # type: ignore[method-assign]
+    assert house.conduct() == states.SUCCESSFUL
+    assert house.plays.started == ["web.deploy"] * 4
+    found = breakers.need(JIRA)
+    assert found.state == "closed" and found.why == "1 of 1 trial calls succeeded"
+    assert found.totals.refused <= 2, "who waits looks, and does not ask again and again"
+
+
+def test_what_nobody_knows_of_a_target_is_not_told(tmp_path: Path) -> None:
+    house = House(tmp_path, guarded("stop"), {"web.deploy": states.CANCELED})
+    house.conduct()
+    assert Breakers(tmp_path).get(JIRA) is None or Breakers(tmp_path).need(JIRA).totals.calls == 0
+
+
+def test_breakers_that_cannot_be_asked_start_nothing(tmp_path: Path) -> None:
+    (tmp_path / "breakers.db").write_bytes(b"no database at all, but long enough to be looked at as one")
+    house = House(tmp_path, guarded("stop"))
+    with pytest.raises(StoreBroken, match="cannot use the breakers"):
+        house.conduct()
+    assert house.plays.started == []

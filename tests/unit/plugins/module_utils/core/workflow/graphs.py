@@ -31,6 +31,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     HostResult,
     LocksHeld,
     Lost,
+    Refused,
     Start,
     Started,
     TimedOut,
@@ -86,6 +87,7 @@ class Driver:
         self.cancel_at: Optional[int] = facts.get("cancel_at")
         self.cancel_rollback: Optional[bool] = facts.get("cancel_rollback")
         self.before_start: Callable[[Conductor, Execution], None] = facts.get("before_start", lambda *_unused: None)
+        self.refuses: Callable[[Execution], bool] = facts.get("refuses", lambda execution: False)
         self.denials: int = facts.get("denials", 0)
         self.journal: list[Change] = []
         self.starts: list[Execution] = []
@@ -153,6 +155,9 @@ class Driver:
             results = {host: HostResult(self.judge(execution, host)) for host in execution.hosts}
             self.tell(Finished(move, results, self.outputs(execution)))
         elif isinstance(move, Start):
+            if move.breaker is not None and self.refuses(move.execution):
+                self.tell(Refused(move.execution, "it is open"))
+                return
             self.before_start(self.conductor, move.execution)
             self.starts.append(move.execution)
             self.tell(Started(move.execution))

@@ -12,7 +12,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, UNDO, Execution
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node, NodeBreaker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -41,6 +41,8 @@ def random_facts(rng: random.Random) -> dict:
         facts["timeout"] = 3.0
     if rng.random() < 0.1:
         facts["locks"] = ("l",)
+    if rng.random() < 0.1:
+        facts["breaker"] = NodeBreaker("service:any", rng.choice(["stop", "rollback", "fallback"]))
     if rng.random() < 0.1:
         facts["on_lost"] = "fail"
     if rng.random() < 0.15:
@@ -95,7 +97,11 @@ def judge_by(seed: int, badness: float):
 
 
 def driver(seed: int, badness: float, **facts) -> Driver:
-    return Driver(random_graph(seed), judge_by(seed, badness), random.Random(seed + 1), **facts)
+    def refuses(execution: Execution) -> bool:
+        word = f"{seed}/{execution.node}/{execution.batch}/{execution.attempt}/{','.join(execution.hosts)}"
+        return zlib.crc32(word.encode()) % 3 == 0
+
+    return Driver(random_graph(seed), judge_by(seed, badness), random.Random(seed + 1), refuses=refuses, **facts)
 
 
 seeds = st.integers(0, 10**9)
