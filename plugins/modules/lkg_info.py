@@ -38,7 +38,7 @@ attributes:
     description: Runs on the controlling side and connects to no host.
 notes:
   - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
-  - Needs C(git) where Ansible runs.
+  - Needs C(git) 2.32 or newer where Ansible runs.
 seealso:
   - module: holdfast.ops.lkg_diff
   - module: holdfast.ops.lkg_promote

@@ -140,7 +140,7 @@ class Archive:
     @cached_property
     def key(self) -> archive_key.ArchiveKey:
         """The key; made with the first snapshot, and never anew for an archive that has some."""
-        make = not (self.store / archive_key.NAME).exists() and not self.git.refs(["refs/snapshots"])
+        make = not (self.store / archive_key.NAME).exists() and not self.git.refs("refs/snapshots")
         return archive_key.load(self.store, self._passwords, make)
 
     # --- snapshots ---------------------------------------------------------------------------------------------------
@@ -182,12 +182,12 @@ class Archive:
     def snapshots(self, host: str = "") -> list[Stored]:
         """The snapshots of a host, or of all, the oldest first."""
         prefix = f"refs/snapshots/{encoded_name(host)}" if host else "refs/snapshots"
-        found = [_stored(_body(ref), ref.oid) for ref in self.git.refs([prefix])]
+        found = [_stored(_body(ref), ref.oid) for ref in self.git.refs(prefix)]
         return sorted(found, key=lambda each: (each.taken_at, each.host, each.id))
 
     def hosts(self) -> list[str]:
         """The hosts of which there are snapshots."""
-        return sorted({unquote(ref.name.split("/")[2]) for ref in self.git.refs(["refs/snapshots"])})
+        return sorted({unquote(ref.name.split("/")[2]) for ref in self.git.refs("refs/snapshots")})
 
     def views(self, stored: Sequence[Stored], texts: bool = True) -> list[View]:
         """What was stored, without secrets; without ``texts`` the digests alone, which is much faster."""
@@ -261,8 +261,8 @@ class Archive:
 
     def current(self, hosts: Sequence[str] = ()) -> dict[str, Promotion]:
         """The promotions that hold now, by host; of all hosts when none are named."""
-        prefixes = [_lkg_ref(host) for host in hosts] or ["refs/lkg"]
-        found = [_promotion(ref) for ref in self.git.refs(prefixes)]
+        named = self.git.named([_lkg_ref(host) for host in hosts]).values()
+        found = [_promotion(ref) for ref in (named if hosts else self.git.refs("refs/lkg"))]
         return {each.host: each for each in found}
 
     def history(self, host: str) -> list[Promotion]:
@@ -278,7 +278,7 @@ class Archive:
     def promotions(self, host: str = "") -> list[Promotion]:
         """Every promotion of a host, or of all, in the order of their names."""
         prefix = f"refs/promotions/{encoded_name(host)}" if host else "refs/promotions"
-        return [_promotion(ref) for ref in self.git.refs([prefix])]
+        return [_promotion(ref) for ref in self.git.refs(prefix)]
 
     def promote(
         self, wanted: Sequence[tuple[Stored, proofs.Evidence]], allow_incomplete: bool = False, check: bool = False
@@ -289,7 +289,7 @@ class Archive:
         """
         with self.git.changing() as change:
             places = [(_snapshot_ref(each.host, each.id), _lkg_ref(each.host)) for each, _evidence in wanted]
-            refs = {ref.name: ref for ref in self.git.refs([name for pair in places for name in pair])}
+            refs = self.git.named([name for pair in places for name in pair])
             current, wrong = {}, []
             for (stored, evidence), (snapshot, lkg) in zip(wanted, places, strict=True):
                 if snapshot not in refs or refs[snapshot].oid != stored.commit:

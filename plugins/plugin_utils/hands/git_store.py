@@ -34,7 +34,6 @@ PATIENCE = 60.0
 """Seconds to wait for others who change references."""
 GRACE = 3600
 """Seconds for which something that nothing refers to stays: somebody may be writing what will refer to it."""
-_MANY = 50
 _AT_ONCE = 500
 _WRITERS = 16
 _SETTINGS = {"gc.auto": "0", "core.logAllRefUpdates": "false"}
@@ -168,10 +167,14 @@ class GitStore:
 
     def read(self, names: Sequence[str]) -> list[bytes | None]:
         """The contents of objects (a hash, or ``COMMIT:path``), None for what is not there. One process for all."""
-        if not names:
-            return []
+        return [found and found[1] for found in self._batch(names)]
+
+    def _batch(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+        """Hash and content of each object, by any name that git knows for it."""
+        if not names or not self.exists:
+            return [None for _name in names]
         out = self._git(["cat-file", "--batch"], "".join(f"{name}\n" for name in names).encode())
-        found: list[bytes | None] = []
+        found: list[tuple[str, bytes] | None] = []
         at = 0
         for _name in names:
             end = out.index(b"\n", at)
@@ -181,7 +184,7 @@ class GitStore:
                 found.append(None)
                 continue
             size = int(facts[2])
-            found.append(out[at : at + size])
+            found.append((facts[0].decode(), out[at : at + size]))
             at += size + 1
         return found
 
@@ -198,18 +201,23 @@ class GitStore:
 
     # --- references --------------------------------------------------------------------------------------------------
 
-    def refs(self, prefixes: Sequence[str]) -> list[Ref]:
-        """The references below these prefixes (whole path components), in the order of their names."""
+    def refs(self, prefix: str) -> list[Ref]:
+        """The references below a prefix (whole path components), in the order of their names."""
         if not self.exists:
             return []
-        few = len(prefixes) <= _MANY  # more would make a command line too long, so all are read and looked through here
-        asked = list(prefixes) if few else sorted({"/".join(each.split("/")[:2]) for each in prefixes})
-        out = self._git(
-            ["for-each-ref", "--format=%(refname) %(objectname) %(*objectname) %(contents:body)", *asked]
-        ).decode("utf-8", "replace")
-        found = [Ref(*line.split(" ", 3)) for line in out.split("\n") if line]
-        wanted = set(prefixes)
-        return [ref for ref in found if few or ref.name in wanted or ref.name.rpartition("/")[0] in wanted]
+        form = "--format=%(refname) %(objectname) %(*objectname) %(contents:body)"
+        out = self._git(["for-each-ref", form, prefix]).decode("utf-8", "replace")
+        return [Ref(*line.split(" ", 3)) for line in out.split("\n") if line]
+
+    def named(self, names: Sequence[str]) -> dict[str, Ref]:
+        """These references, as far as there are any; how many others there are does not matter."""
+        found = {}
+        for name, each in zip(names, self._batch(names), strict=True):
+            if each is not None:
+                head, _end, body = each[1].decode("utf-8", "replace").rpartition("\n\n")
+                peeled = head.partition("\n")[0].removeprefix("object ") if head.startswith("object ") else ""
+                found[name] = Ref(name, each[0], peeled, body.strip())
+        return found
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Change]:

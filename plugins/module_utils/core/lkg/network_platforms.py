@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import ANYWHERE, Keys, Platform, Rule
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import (
+    ANYWHERE,
+    WITHIN,
+    Keys,
+    Platform,
+    Rule,
+)
 
 # --- secrets that look the same everywhere ---------------------------------------------------------------------------
 
@@ -18,7 +24,7 @@ PEM = Rule(
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx\n-----END RSA PRIVATE KEY-----",
     ANYWHERE,
 )
-URL = Rule(("://",), r".*?://[^\s/:@]+:(?P<secret>[^\s/@]+)@", "copy scp://backup:hunter2hunter2@10.0.0.9/cfg")
+URL = Rule(("://",), r"://[^\s/:@]+:(?P<secret>[^\s/@]+)@", "copy scp://backup:hunter2hunter2@10.0.0.9/cfg", WITHIN)
 """A password within an address."""
 
 COMMAND_LINE = (
@@ -27,7 +33,11 @@ COMMAND_LINE = (
         rf".*?\b(?:password|secret|passphrase|passwd) {_TYPE}(?P<secret>.+)",
         "username admin privilege 15 secret 9 $9$nhEmQVczB7dqsO$X.HsgL6x1il0RxkOSSvyQYwucySCt7qFm4v7pqCxkKM",
     ),
-    Rule(("key",), rf"(?:.*\s)?(?<!isakmp )key {_TYPE}(?P<secret>.+)", " key 7 0822455D0A16544541"),
+    Rule(
+        ("key",),
+        r"(?:.*[\s-])?(?<!isakmp )(?<!trusted-)(?<!ssh-)key (?!chain\b|\d{1,3}$)" rf"{_TYPE}(?P<secret>.+)",
+        " client 192.0.2.1 server-key 7 0822455D0A16544541",
+    ),
     Rule(
         ("key",),
         rf".*?\bkey-(?:octet-|chain-)?string {_TYPE}{_VALUE}",
@@ -156,7 +166,8 @@ JUNIPER_JUNOS = Platform(
         ),
         Rule(
             ("community",),
-            r"(?:set snmp community (?P<secret>\S+)|\s*community (?P<secret_block>\S+)\s*[{;]\s*$)",
+            r"(?:set snmp community (?P<secret>\S+)|.*\bcommunity-name (?P<secret_name>[^\s;]+)"
+            r"|\s*community (?P<secret_block>\S+)\s*[{;]\s*$)",
             "    community s3cretC0mm {",
         ),
         PEM,

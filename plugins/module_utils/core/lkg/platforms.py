@@ -9,14 +9,20 @@ from collections.abc import Mapping
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import network_platforms as network
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import Keys, Platform, Rule
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import (
+    ANYWHERE,
+    WITHIN,
+    Keys,
+    Platform,
+    Rule,
+)
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import did_you_mean
 
-_SECRET_NAME = r"[\w.-]*(?:password|passwd|passphrase|secret|token|api_?key|private_?key|authtok|psk|community)[\w.-]*"
-_SECRET_WORDS = (
-    "password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "privatekey", "private_key", "authtok",
-    "psk", "community",
-)  # fmt: skip
+_SECRET_NAME = (
+    r"[\w.-]*(?:password|passwd|passphrase|secret|token|authtok|psk|community|pwd"
+    r"|(?:api|private|access|account|auth|encryption|shared|signing|wep)[_-]?key)[\w.-]*"
+)
+_SECRET_WORDS = ("password", "passwd", "passphrase", "secret", "token", "key", "authtok", "psk", "community", "pwd")
 
 DATA_SECRET = Rule(
     _SECRET_WORDS,
@@ -27,10 +33,27 @@ DATA_SECRET = Rule(
 
 SETTING_SECRET = Rule(
     _SECRET_WORDS,
-    rf"\s*[\"']?{_SECRET_NAME}[\"']?\s*[=:]\s*(?:\"(?P<secret>[^\"]+)\"|'(?P<secret_single>[^']+)'|(?P<secret_bare>[^\s\"'#;,]+))",
-    "ldap_default_authtok = B1ndPassw0rd",
+    rf"(?<![\w.-]){_SECRET_NAME}[\"']?\s*[=:]\s*"
+    r"(?:\"(?P<secret>[^\"]+)\"|'(?P<secret_single>[^']+)'|(?P<secret_bare>[^\s\"';,]+))",
+    "server=db; user=app; Password=B1ndPassw0rd; timeout=5",
+    WITHIN,
 )
-"""A line of a configuration file: NAME = VALUE, or NAME: VALUE."""
+"""In configuration files NAME = VALUE, or NAME: VALUE, wherever in a line."""
+
+XML_SECRET = Rule(
+    _SECRET_WORDS,
+    rf"<(?P<element>{_SECRET_NAME})(?: [^>]*)?>(?P<secret>[^<]+)</(?P=element)>",
+    "<password>F1lePassw0rd</password>",
+    ANYWHERE,
+)
+XML_SETTING = Rule(
+    _SECRET_WORDS,
+    rf"(?:key|name)=\"{_SECRET_NAME}\"\s+value=\"(?P<secret>[^\"]+)\"",
+    '<add key="DbPassword" value="F1lePassw0rd"/>',
+    WITHIN,
+)
+_FILES = (DATA_SECRET, SETTING_SECRET, XML_SECRET, XML_SETTING, network.PEM, network.URL)
+"""Where files of hosts keep secrets."""
 
 RHEL = Platform(
     "rhel",
@@ -58,7 +81,7 @@ RHEL = Platform(
              "kernel.pty.nr"),
         Keys("sysctl", r"(?:.*\.)?(?:net\.netfilter\.nf_conntrack_count|net\.ipv[46]\.route\.gc_.*)",
              "net.netfilter.nf_conntrack_count"),
-        Keys("mounts", r"(?:.*\.)?(?:size_available|block_(?:used|available)|inode_(?:used|available)|uuid)",
+        Keys("mounts", r"(?:.*\.)?(?:size_available|block_(?:used|available)|inode_(?:used|available))",
              "/var.size_available"),
         Keys("mounts", r"/(?:run/user|proc|sys)/.*", "/run/user/1000"),
         Keys("units", r"(?:session-\d+\.scope|user(?:-runtime-dir)?@\d+\.service|run-.*\.(?:mount|scope|service))",
@@ -67,9 +90,11 @@ RHEL = Platform(
         Keys("users", r"(?:.*\.)?(?:last_login|lastchg)", "alice.last_login"),
     ),
     secrets=(
-        DATA_SECRET,
-        SETTING_SECRET,
-        Rule((":$",), r"[^:\s]+:(?P<secret>\$[^:]+):", "root:$6$rounds=5000$salt$hashhashhash:19700:0:99999:7:::"),
+        *_FILES,
+        Rule(
+            (":",), r"[\w.-]+\$?:(?P<secret>[^:\s]{2,}):\d*:\d*:\d*:",
+            "root:$6$rounds=5000$salt$hashhashhash:19700:0:99999:7:::",
+        ),
         Rule(
             ("tcp_fastopen_key", "stable_secret"),
             r"\s*\"?[\w.]*(?:tcp_fastopen_key|stable_secret)\"?\s*[=:]\s*\"?(?P<secret>[^\s\"]+)",
@@ -77,9 +102,8 @@ RHEL = Platform(
         ),
         Rule(("sha", "md5", "aes"), r"\d+ (?:MD5|SHA\d+|AES\d+) (?P<secret>(?:HEX:|ASCII:)?\S+)",
              "1 SHA256 HEX:0A1B2C3D4E"),
-        network.PEM,
-        network.URL,
     ),
+    open=("packages", "units"),
 )  # fmt: skip
 
 WINDOWS = Platform(
@@ -93,7 +117,8 @@ WINDOWS = Platform(
         Keys("*", r"(?:.*\.)?(?:pid|process_id|uptime|last_boot(?:_time)?|last_logon|last_write_time)", "W32Time.pid"),
         Keys("updates", r"(?:.*\.)?(?:last_search_(?:time|success)|last_install_time)", "last_search_time"),
     ),
-    secrets=(DATA_SECRET, SETTING_SECRET, network.PEM, network.URL),
+    secrets=_FILES,
+    open=("features", "services", "updates"),
 )
 
 PLATFORMS: Mapping[str, Platform] = {

@@ -74,7 +74,7 @@ def part(snapshot: Snapshot, platform: Platform, key: bytes) -> Parted:
         for name, value in normal_items(platform, section, items).items():
             texts[Place(section, name)] = as_text(value)
     spans = {
-        place: secret_spans(platform.secrets, place.section, text) + [found.span() for found in MARK.finditer(text)]
+        place: secret_spans(platform, place.section, text) + [found.span() for found in MARK.finditer(text)]
         for place, (_kind, text) in texts.items()
     }
     everywhere = _known(texts, spans)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-LINE, ANYWHERE = "line", "anywhere"
+LINE, WITHIN, ANYWHERE = "line", "within", "anywhere"
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 Span = tuple[int, int]
 
@@ -26,9 +26,10 @@ class Rule:
     """One rule about texts.
 
     ``words``: one of them must stand in the line (small letters; letter case does not matter). ``pattern``: matched
-    from the beginning of a line, or, with ``scope`` anywhere, searched in the whole text. A volatile rule without a
-    group means the whole line, or all that was found. ``example``: a line it is for; the tests try it.
-    ``section``: the only section in which it holds, for all others hold files of which every byte counts.
+    from the beginning of a line; with ``scope`` within, searched in the line as often as it is there; anywhere, in the
+    whole text. A volatile rule without a group means the whole line, or all that was found. ``example``: a line it is
+    for; the tests try it. ``section``: the only section in which it holds, for all others hold files of which every
+    byte counts.
     """
 
     words: tuple[str, ...]
@@ -53,6 +54,7 @@ class Platform:
 
     ``terminal``: its texts come through a terminal: line ends and empty lines around them mean nothing. ``blocks``: its
     texts are configurations whose unindented lines begin a block, and each block is checked for drift by itself.
+    ``open``: sections of names and versions, in which no rule looks for secrets.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Platform:
     volatile: tuple[Rule, ...] = ()
     volatile_keys: tuple[Keys, ...] = ()
     secrets: tuple[Rule, ...] = ()
+    open: tuple[str, ...] = ()
 
     @cached_property
     def rules(self) -> str:
@@ -108,15 +111,18 @@ def _found(rules: Iterable[Rule], section: str, text: str) -> Iterator[tuple[Rul
                 yield from ((rule, 0, match) for match in pattern.finditer(text))
             continue
         for start, end in {span for word in rule.words for span in lines[word]}:
-            match = pattern.match(text[start:end])
-            if match is not None:
-                yield rule, start, match
+            if rule.scope == WITHIN:
+                yield from ((rule, start, match) for match in pattern.finditer(text[start:end]))
+                continue
+            whole = pattern.match(text[start:end])
+            if whole is not None:
+                yield rule, start, whole
 
 
-def secret_spans(rules: Iterable[Rule], section: str, text: str) -> list[Span]:
-    """Where rules find secrets in a text; a span may lie within another."""
+def secret_spans(platform: Platform, section: str, text: str) -> list[Span]:
+    """Where the rules of a platform find secrets in a text; a span may lie within another."""
     spans = []
-    for _rule, offset, match in _found(rules, section, text):
+    for _rule, offset, match in _found(() if section in platform.open else platform.secrets, section, text):
         for name, value in match.groupdict().items():
             if value and name.startswith("secret"):
                 spans.append((offset + match.start(name), offset + match.end(name)))

@@ -25,7 +25,8 @@ CARRIERS = {
                   "crypto isakmp key {} address 192.0.2.1", " pre-shared-key address 192.0.2.1 key {}",
                   " neighbor 192.0.2.1 password {}", "ntp authentication-key 1 md5 {} 7", "  key-string {}",
                   "snmp-server host 192.0.2.1 version 2c {}", " ppp chap password 7 {}",
-                  " vrrp 1 authentication text {}"],
+                  " vrrp 1 authentication text {}", " client 192.0.2.1 server-key 7 {}", "tacacs-server host x key {}",
+                  " ip nhrp authentication {}", "snmp-server host 192.0.2.1 {}", "archive path ftp://me:{}@192.0.2.9/x"],
     "arista_eos": ["username a privilege 15 role network-admin secret sha512 {}", "enable password sha512 {}",
                    "snmp-server community {} ro", "radius-server key 7 {}", " neighbor 192.0.2.1 password 7 {}"],
     "juniper_junos": ['        encrypted-password "{}"; ## SECRET-DATA', "    community {} {{",
@@ -38,8 +39,10 @@ CARRIERS = {
     "haproxy": ["    stats auth admin:{}", "    user api insecure-password {}", "    user api password {} groups g"],
     "openvswitch": ["options: {{psk={}}}"],
     "cli_config": ["enable secret {}", "set snmp community {}"],
-    "rhel": ["password = {}", "  api_key: {}", "psk={}", "url = https://user:{}@example.com/"],
-    "windows": ["DefaultPassword = {}"],
+    "rhel": ["password = {}", "  api_key: {}", "root:{}:1::::::", "db = x; pwd={}; y=1", "a_token=1 b_token={}",
+             '<add key="DbPassword" value="{}"/>', "<password>{}</password>", 'export SECRET_KEY="{}"',
+             "psk={}", "url = https://user:{}@example.com/"],
+    "windows": ["DefaultPassword = {}", 'connectionString="Server=db;Password={};Timeout=5"'],
 }  # fmt: skip
 SECRET = st.text("abcdefghkmnpqrstuvwxyzABCDEFGHKMNPQRSTUVWXYZ0123456789.", min_size=8, max_size=24)
 PLAIN = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=40), max_size=6)
@@ -123,3 +126,13 @@ def test_the_secrets_of_a_configuration_are_found_and_the_rest_can_be_read() -> 
 def test_what_neither_is_text_nor_data_is_refused(value: object) -> None:
     with pytest.raises(HoldfastError, match="text, or data that JSON can say"):
         part(Snapshot("h", "rhel", 1.0, {"s": {"i": value}}), platform_named("rhel"), KEY)
+
+
+def test_what_only_looks_like_a_secret_can_be_read() -> None:
+    ios = "service password-encryption\nkey chain OSPF\n key 1\nip ssh version 2\nusername a ssh-key ssh-rsa AAAAB3Nz\n"
+    assert parted(snapshot(ios)).secrets == {}
+    packages = {"libsecret": "0.20.5-1.el9", "pam_passwdqc": "2.0", "mysql-community": {"version": "8.0"}}
+    taken = Snapshot(
+        "h", "rhel", 1.0, {"packages": {"all": packages}, "files": {"/etc/passwd": "root:x:0:0:root:/root:/bin/sh\n"}}
+    )
+    assert part(taken, platform_named("rhel"), KEY).secrets == {}

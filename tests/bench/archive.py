@@ -1,0 +1,96 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The archive of snapshots: what a snapshot, a difference and a promotion cost beside the time of the device."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import compare
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check, Evidence
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive
+
+AT_ONCE = 50
+PLATFORM = "cisco_ios"
+
+
+def configuration(host: int, vlan: int) -> str:
+    """A configuration of 2,000 lines with twenty secrets; ``vlan`` is what changes."""
+    ports = [
+        f"interface GigabitEthernet1/0/{port}\n description {host}-{port}\n switchport access vlan {port}"
+        for port in range(652)
+    ]
+    users = [f"username u{user} privilege 15 secret 9 $9${host}{user}nhEmQVczB7dqsO" for user in range(20)]
+    return "\n".join([f"hostname h{host}", *users, *ports, "interface Vlan1", f" description {vlan}", "end", ""])
+
+
+class Cost:
+    """Seconds by kind of work: of the clock, and of processors (with those of git)."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
+
+    @contextmanager
+    def of(self, what: str) -> Iterator[None]:
+        """Count the time of a block."""
+        wall, cpu = time.perf_counter(), _processors()
+        yield
+        self.wall[what] = self.wall.get(what, 0.0) + time.perf_counter() - wall
+        self.cpu[what] = self.cpu.get(what, 0.0) + _processors() - cpu
+
+
+def _processors() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _visit(archive: Archive, hosts: range, text: Callable[[int], str], cost: Cost) -> None:
+    """Take, compare with the last known good state, and promote, fifty hosts at a time."""
+    now = time.time()
+    taken = [Snapshot(f"h{host}", PLATFORM, now, {"config": {"running": text(host)}}) for host in hosts]
+    with cost.of("snapshot"):
+        parted = [archive.part(each) for each in taken]
+        stored = archive.put(parted)
+    with cost.of("diff"):
+        current = archive.current([each.host for each in stored])
+        before = archive.views(
+            [each._replace(commit=current[each.host].commit) for each in stored if each.host in current]
+        )
+        for old, new in zip(before, parted, strict=False):
+            assert len(compare(old, new.view, platform_named(PLATFORM)).changes) == 1
+    with cost.of("promote"):
+        evidence = Evidence("bench", time.time(), (Check("web", True),))
+        archive.promote([(each, evidence) for each in stored])
+
+
+def measure(hosts: int) -> Cost:
+    """What a changed configuration of so many hosts costs, each of which has a last known good state already."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive, first, cost = Archive(Path(folder)), Cost(), Cost()
+        for start in range(0, hosts, AT_ONCE):
+            _visit(archive, range(start, start + AT_ONCE), lambda host: configuration(host, 1), first)
+        for start in range(0, hosts, AT_ONCE):
+            _visit(archive, range(start, start + AT_ONCE), lambda host: configuration(host, 2), cost)
+    return cost
+
+
+def report() -> None:
+    """Print the cost for each host, for one thousand hosts and for four thousand."""
+    print(f"archive (2,000 lines a host, every host changed, {AT_ONCE} at a time; on this disk)")
+    for hosts in (1_000, 4_000):
+        cost = measure(hosts)
+        parts = ", ".join(
+            f"{what} {seconds / hosts * 1000:.2f} ({cost.cpu[what] / hosts * 1000:.2f})"
+            for what, seconds in cost.wall.items()
+        )
+        whole, busy = (sum(one.values()) / hosts * 1000 for one in (cost.wall, cost.cpu))
+        print(f"  {hosts:>5} hosts: {whole:5.2f} ms each ({busy:.2f} ms of processors): {parts}")
