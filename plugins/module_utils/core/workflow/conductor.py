@@ -199,20 +199,7 @@ class Conductor:
             self.live.ready.discard((self.graph.nodes[execution.node].index, execution.batch), execution.hosts)
 
     def _refused(self, event: Refused) -> None:
-        """Hosts that a breaker did not let start have failed, whatever the budget; the declared path follows."""
-        execution = event.execution
-        lane = self.live.lane(execution.node, execution.batch)
-        if lane.node.breaker is None:
-            raise HoldfastError(f"no breaker stands before '{execution.node}'")
-        path = lane.node.breaker.on_open
-        if execution.attempt > 1:
-            self.live.emit("retry_dropped", node=execution.node, slice=execution.slice, action=execution.action)
-        else:
-            self.live.ready.discard(lane.key, execution.hosts)
-        hosts = list(execution.hosts)
-        self.live.emit("refused", node=execution.node, batch=execution.batch, hosts=hosts, why=event.why, path=path)
-        self.rollbacks.refused(lane, path, f"{execution.node}: {event.why}")
-        self.gates.hosts_ended(lane, hosts)
+        self.rollbacks.refused(event.execution, event.why)
 
     def _running(self, execution_id: str) -> Execution:
         execution = self.live.running.get(execution_id)

@@ -28,6 +28,7 @@ class PlannedNode(NamedTuple):
     note: str
     seconds: Optional[float]
     inner: tuple[Any, ...] = ()
+    breaker: str = ""
 
 
 class Plan(NamedTuple):
@@ -74,6 +75,7 @@ def _planned(graph: Graph, node: Node, waves: Mapping[str, int], past: Mapping[s
         _note(node),
         past.get(node.name),
         inner,
+        f"asks breaker {node.breaker.target}, else {node.breaker.on_open}" if node.breaker is not None else "",
     )
 
 
@@ -157,7 +159,7 @@ def render(planned: Plan) -> Iterator[str]:
 
 
 def _lines(node: PlannedNode, indent: str) -> Iterator[str]:
-    about = [node.note, node.undo, f"when {node.when}" if node.when else ""]
+    about = [node.note, node.undo, f"when {node.when}" if node.when else "", node.breaker]
     if node.locks:
         about.append(f"locks {', '.join(node.locks)}")
     tail = "; ".join(part for part in about if part)

@@ -150,6 +150,7 @@ def _standing(graph: Graph, old: Record, node: Node, record: NodeRecord) -> dict
     if hosts:
         kept["hosts"] = hosts
         kept["why"] = {host: why for host, why in record.why.items() if host in hosts}
+        kept["refused"] = list(record.refused)
     if node.kind in ("approval", "manual"):
         over = {e["batch"] if e["rollout"] else None for e in old.rollbacks if e["rollout"] in ("", node.rollout)}
         done = {batch: s for batch, s in record.batches.items() if s == states.SUCCESSFUL}
@@ -161,8 +162,8 @@ def _standing(graph: Graph, old: Record, node: Node, record: NodeRecord) -> dict
 
 
 def _dealt_with(graph: Graph, old: Record, node: Node, host: str, state: str) -> bool:
-    """True for a bad end after which a failure path went well: that branch was taken, and stays taken."""
-    if state not in states.BAD or not node.handled:
+    """True for a bad end after which a failure path or a fallback went well: that branch was taken, and stays taken."""
+    if state not in states.BAD or not (node.handled or old.seen(node.name).refused):
         return False
     for name, wanted in node.children:
         child, known = graph.nodes[name], old.seen(name)

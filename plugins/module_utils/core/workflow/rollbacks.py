@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Optional
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, UNDO, Execution
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.gates import Gates
@@ -113,14 +114,27 @@ class Rollbacks:
             if rollback:
                 self.begin("batch", because, rollout, lane.batch)
 
-    def refused(self, lane: Lane, path: str, because: str) -> None:
-        """A breaker let nothing start: the rollout ends with this batch, and the node's path is taken.
+    def refused(self, execution: Execution, why: str) -> None:
+        """A breaker let these hosts not start: they have failed, whatever the budget, and the node's path is taken."""
+        lane = self.live.lane(execution.node, execution.batch)
+        if lane.node.breaker is None:
+            raise HoldfastError(f"no breaker stands before '{execution.node}'")
+        path, hosts = lane.node.breaker.on_open, list(execution.hosts)
+        if execution.attempt > 1:
+            self.live.emit("retry_dropped", node=execution.node, slice=execution.slice, action=execution.action)
+        else:
+            self.live.ready.discard(lane.key, execution.hosts)
+        self.live.emit("refused", node=execution.node, batch=execution.batch, hosts=hosts, why=why, path=path)
+        if self.live.record.cancel is None and not self.run_is_over():
+            self._after_refusal(lane, path, f"{execution.node}: {why}")
+        self.gates.hosts_ended(lane, hosts)
+
+    def _after_refusal(self, lane: Lane, path: str, because: str) -> None:
+        """The rollout ends with this batch.
 
         ``rollback`` is the whole run's, for what the breaker holds up next has not begun: in a smaller scope there
         would be nothing to undo. The other paths undo what this batch had begun, where the bundle undoes failures.
         """
-        if self.live.record.cancel is not None or self.run_is_over():
-            return
         if path == ROLLBACK:
             self.begin("run", because)
         elif lane.node.rollout and lane.batch not in self.live.record.seen(lane.node.rollout).breached:

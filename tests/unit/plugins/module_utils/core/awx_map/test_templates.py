@@ -262,7 +262,7 @@ c: {approval: {four_eyes: true, timeout: 1h, on_timeout: approve}, needs: [a, b]
 d: {item: by-hand, needs: [{node: c, states: [failed, skipped]}]}
 e: {item: change, needs: [a, d], join: any}
 f: {item: tell, needs: [a], fields: {text: $secrets.x}}
-g: {item: file, needs: [a]}
+g: {item: file, needs: [a], breaker: {target: service:files}}
 """
 
 
@@ -296,6 +296,7 @@ def test_every_degradation_is_found_where_it_is() -> None:
         "rollback on cancel": [""],
         "per-host flow": [""],
         "locks": [""],
+        "breakers": ["g"],
         "max_parallel": [""],
         "quorum": ["b.look"],
         "four eyes": ["c"],

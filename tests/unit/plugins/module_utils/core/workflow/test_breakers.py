@@ -22,8 +22,10 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     Refused,
     Start,
 )
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph, NodeBreaker
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, NodeBreaker
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.rehearsal_breakers import Memory
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.resume import resume
 
 from .graphs import Driver, failing, node
 
@@ -176,6 +178,26 @@ def test_a_trial_that_tells_nothing_is_given_back_and_an_end_is_told_once() -> N
     asker.ended(graph, entry("failed", ["x"], id="r/a/2/do/1"))
     assert memory.states([JIRA]) == {JIRA: "open"}
     assert memory._known[JIRA].totals.calls == 1
+
+
+def test_a_resume_does_not_do_again_what_was_done_by_hand() -> None:
+    refuses = {"a": True}
+    nodes = [
+        node("a", breaker=NodeBreaker(JIRA, "fallback")),
+        node("by_hand", Edge("a", states.BAD, observes=True), fallback_of=("a",)),
+        node("b"),
+    ]
+    graph = Graph(nodes)
+    first = Driver(
+        graph, failing(("b", "localhost")), random.Random(1), refuses=lambda one: refuses.get(one.node, False)
+    )
+    assert first.play().state == states.FAILED
+    changes = resume(graph, first.conductor.record, 100.0, {"id": "r2", "requested_by": "alice"})
+    again = Driver(graph, failing(), random.Random(1), record=Record.replay(changes))
+    again.now = 100.0
+    again.tell(LocksHeld())
+    assert again.play().state == states.SUCCESSFUL
+    assert [one.node for one in again.starts] == ["b"]
 
 
 # --- refused -----------------------------------------------------------------------------------------------------
