@@ -110,11 +110,9 @@ class GitStore:
         path = self.path / "objects" / name[:2] / name[2:]
         try:
             os.utime(path)
-        except FileNotFoundError:
+        except OSError:  # it is not there, or somebody else's: then ours takes its place, which is the same
             if path not in self._fresh:
                 self._write(path, zlib.compress(whole, 1))
-        except OSError as error:
-            raise StoreBroken(f"cannot touch {path}: {error.strerror}") from error
         return name
 
     def _write(self, path: Path, data: bytes) -> None:
@@ -223,7 +221,7 @@ class GitStore:
     def changing(self) -> Iterator[Change]:
         """The only one who changes references, until the end of the block."""
         self.ensure()
-        descriptor = _locked(self.path / "holdfast.lock", 0o660 if home.is_shared(self.path) else 0o600)
+        descriptor = _locked(self.path / "holdfast.lock", home.is_shared(self.path))
         try:
             yield Change(self, descriptor)
         finally:
@@ -318,10 +316,12 @@ def _line(name: str, new: str, old: str) -> str:
     return f"update {name} {new} {old}" if old else f"create {name} {new}"
 
 
-def _locked(path: Path, mode: int) -> int:
-    """A file that only we have locked, as a descriptor."""
+def _locked(path: Path, shared: bool) -> int:
+    """A file that only we have locked, as a descriptor; the group may lock a shared one, whatever our umask is."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if shared and os.fstat(descriptor).st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o660)
     except OSError as error:
         raise StoreBroken(f"cannot open {path}: {error.strerror}") from error
     until = time.monotonic() + PATIENCE

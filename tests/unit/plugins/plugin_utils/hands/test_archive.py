@@ -212,9 +212,7 @@ def test_a_thousand_hosts_fifty_at_a_time(tmp_path: Path) -> None:
         hosts = range(number, 1000, 50)
         texts = [f"hostname h{host}\nsnmp-server community secret-{host}\n" for host in hosts]
         mine = [archive.part(snapshot(text, host=f"h{host}")) for host, text in zip(hosts, texts, strict=True)]
-        for few in range(0, len(mine), 4):
-            archive.put(mine[few : few + 4])
-        stored = [each for each in archive.snapshots() if int(each.host[1:]) % 50 == number]
+        stored = [each for few in range(0, len(mine), 4) for each in archive.put(mine[few : few + 4])]
         archive.promote([(each, evidence()) for each in stored])
 
     children = [FORK.Process(target=work, args=(number,)) for number in range(50)]
@@ -436,6 +434,7 @@ def test_a_shared_store_shares_its_archive_with_the_group(tmp_path: Path) -> Non
     promoted(archive, time.time())
     assert (tmp_path / "archive.key").stat().st_mode & 0o777 == 0o640
     assert archive.git.path.stat().st_mode & 0o7777 == 0o2770
+    assert (archive.git.path / "holdfast.lock").stat().st_mode & 0o777 == 0o660
     for path in archive.git.path.rglob("*"):
         mode = path.stat().st_mode
         assert mode & 0o070 == 0o070 if path.is_dir() else mode & 0o040, path
