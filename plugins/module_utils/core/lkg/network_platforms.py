@@ -160,7 +160,7 @@ JUNIPER_JUNOS = Platform(
         Rule(("secret-data",), r".*?(?P<secret>\"[^\"]*\"|\S+);\s*## SECRET-DATA", 'key "$9$Ehcrvl"; ## SECRET-DATA'),
         Rule(
             ("password", "secret", "key", "passphrase", "psk"),
-            r".*?\b(?:[a-z]+-)*(?:password|secret|key|passphrase|psk)"
+            r".*?\b(?:[a-z]+-)*(?:password|secret|key|passphrase|psk)(?:-value)?"
             r" (?:(?:ascii-text|hexadecimal|value) )*(?P<secret>\"[^\"]*\"|[^\s;{]+)",
             '        encrypted-password "$6$kPaTZGJM$8gYfYvZ1";',
         ),
@@ -241,7 +241,7 @@ HAPROXY = Platform(
         ),
         Rule(
             ("authorization", "x-api-key", "x-auth-token"),
-            r".*?\b(?:authorization|x-api-key|x-auth-token)\\?:?\\? +(?P<secret>\S.*)",
+            r".*?(?:authorization|x-api-key|x-auth-token)\\?:?\\? +(?P<secret>\S.*)",
             "    http-check send hdr Authorization \"Basic YWRtaW46c2VjcmV0\"",
         ),
         Rule(

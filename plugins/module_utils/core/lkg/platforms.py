@@ -40,6 +40,13 @@ SETTING_SECRET = Rule(
 )
 """In configuration files NAME = VALUE, or NAME: VALUE, wherever in a line."""
 
+SETTING_LINE = Rule(
+    _SECRET_WORDS,
+    rf"\s*(?:export\s+)?{_SECRET_NAME}\s*[=:]\s*(?P<secret>[^\s\"'].*)$",
+    "password = two words",
+)
+"""A value without quotes goes to the end of its line."""
+
 XML_SECRET = Rule(
     _SECRET_WORDS,
     rf"<(?P<element>{_SECRET_NAME})(?: [^>]*)?>(?P<secret>[^<]+)</(?P=element)>",
@@ -52,7 +59,7 @@ XML_SETTING = Rule(
     '<add key="DbPassword" value="F1lePassw0rd"/>',
     WITHIN,
 )
-_FILES = (DATA_SECRET, SETTING_SECRET, XML_SECRET, XML_SETTING, network.PEM, network.URL)
+_FILES = (DATA_SECRET, SETTING_SECRET, SETTING_LINE, XML_SECRET, XML_SETTING, network.PEM, network.URL)
 """Where files of hosts keep secrets."""
 
 RHEL = Platform(
