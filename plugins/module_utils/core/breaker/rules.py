@@ -70,9 +70,13 @@ def ask(breaker: Breaker, now: float, by: str = "") -> tuple[Breaker, Answer]:
 
 
 def at(breaker: Breaker, now: float) -> Breaker:
-    """The breaker as time alone makes it: half-open after its wait, without trials whose reporters died."""
+    """The breaker as time alone makes it: half-open after its wait, without trials whose reporters died.
+
+    It is half-open from the moment at which its wait was over, whenever somebody notices: a call that began since then,
+    such as a health check's, counts.
+    """
     if breaker.state == OPEN and breaker.retry_at is not None and now >= breaker.retry_at:
-        return _turn(breaker, HALF_OPEN, now, "it has waited and tries again")
+        return replace(_turn(breaker, HALF_OPEN, breaker.retry_at, "it has waited and tries again"), updated=now)
     if breaker.state == HALF_OPEN and breaker.trials:
         alive = tuple(trial for trial in breaker.trials if now < trial.at + breaker.policy.trial_call_timeout)
         if len(alive) != len(breaker.trials):

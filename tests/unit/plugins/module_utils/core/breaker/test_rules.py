@@ -126,6 +126,8 @@ def test_reports_alone_heal_and_hurt() -> None:
     assert rules.report(opened(), 161.0, GOOD).state == model.OPEN
     assert rules.report(opened(), 162.0, GOOD).state == model.CLOSED
     assert rules.report(opened(), 162.0, BAD).state == model.OPEN
+    assert rules.report(opened(), 170.0, Call(False, 7.9)).state == model.CLOSED
+    assert rules.report(opened(), 170.0, Call(False, 8.1)).state == model.HALF_OPEN, "it began before the wait was over"
 
 
 def test_people_hold_it_open_disable_and_close_it() -> None:
