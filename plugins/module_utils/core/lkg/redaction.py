@@ -102,10 +102,10 @@ def whole(view: View, secrets: Mapping[str, str]) -> Snapshot:
 
 
 def _known(texts: Mapping[Place, tuple[str, str]], spans: Mapping[Place, Sequence[Span]]) -> list[str]:
-    """The secrets that are long enough to be looked for everywhere, the longest first."""
+    """The secrets, and the words of them, that are long enough to be looked for everywhere, the longest first."""
     found = {texts[place][1][start:end] for place, each in spans.items() for start, end in each}
-    bare = {secret.strip("\"'") for secret in found}
-    return sorted((one for one in found | bare if len(one) >= LONG), key=lambda one: (-len(one), one))
+    words = {word.strip("\"'") for secret in found for word in (secret, *secret.split())}
+    return sorted((one for one in found | words if len(one) >= LONG), key=lambda one: (-len(one), one))
 
 
 def _occurrences(text: str, secrets: Iterable[str]) -> list[Span]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import rules
@@ -105,3 +107,8 @@ def test_the_name_of_the_rules_changes_with_them() -> None:
     ios = platform_named("cisco_ios")
     assert rules.plus(ios, volatile=[rules.Rule(("x",), "x", "x")]).rules != ios.rules
     assert rules.plus(ios, secrets=[rules.Rule(("x",), "(?P<secret>x)", "x")]).rules == ios.rules
+
+
+def test_the_documentation_names_every_platform() -> None:
+    documented = (Path(__file__).resolve().parents[6] / "docs" / "lkg.md").read_text(encoding="utf-8")
+    assert [name for name in PLATFORMS if f"| `{name}` |" not in documented] == []
