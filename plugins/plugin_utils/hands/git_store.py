@@ -21,6 +21,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,7 +73,8 @@ class GitStore:
     def __init__(self, path: Path, store: Path) -> None:
         self.path = path
         self._store = store
-        self._fresh: dict[Path, Path] = {}
+        self._objects = f"{path}/objects"
+        self._fresh: dict[str, str] = {}
 
     @property
     def exists(self) -> bool:
@@ -107,7 +109,7 @@ class GitStore:
         """Write an object and return its name; one that is there is kept, and counts as new from now on."""
         whole = b"%s %d\0" % (kind, len(data)) + data
         name = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
-        path = self.path / "objects" / name[:2] / name[2:]
+        path = f"{self._objects}/{name[:2]}/{name[2:]}"
         try:
             os.utime(path)
         except OSError:  # it is not there, or somebody else's: then ours takes its place, which is the same
@@ -115,8 +117,8 @@ class GitStore:
                 self._write(path, zlib.compress(whole, 1))
         return name
 
-    def _write(self, path: Path, data: bytes) -> None:
-        fresh = path.parent.parent / f"tmp_obj_{os.getpid()}_{secrets.token_hex(6)}"
+    def _write(self, path: str, data: bytes) -> None:
+        fresh = f"{self._objects}/tmp_obj_{os.getpid()}_{secrets.token_hex(6)}"
         self._fresh[path] = fresh
         try:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, self._mode)
@@ -140,7 +142,7 @@ class GitStore:
                 try:
                     os.rename(fresh, path)
                 except FileNotFoundError:
-                    home.store_folder(path.parent.parent, path.parent.name)
+                    home.store_folder(Path(self._objects), os.path.basename(os.path.dirname(path)))
                     os.rename(fresh, path)
         except OSError as error:
             self._discard()
@@ -150,10 +152,10 @@ class GitStore:
     def _discard(self) -> None:
         for fresh in self._fresh.values():
             with contextlib.suppress(OSError):
-                fresh.unlink()
+                os.unlink(fresh)
         self._fresh.clear()
 
-    @property
+    @cached_property
     def _mode(self) -> int:
         return 0o440 if home.is_shared(self.path) else 0o400
 
@@ -261,6 +263,10 @@ class GitStore:
     def tidy(self) -> None:
         """Pack everything, and remove what nothing has referred to for an hour."""
         with self.changing() as change:
+            for path in (self.path / "refs").rglob("*.lock"):  # of killed writers; no reference has such a name
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime > PATIENCE:
+                        path.unlink()
             self._git(["pack-refs", "--all"], keep=[change.descriptor])
         self._git(["repack", "-A", "-d", "-l", "-q", f"--unpack-unreachable={GRACE}.seconds.ago"])
         self._git(["prune", f"--expire={GRACE}.seconds.ago"])
@@ -302,7 +308,7 @@ class Change:
                     path.unlink()
 
 
-def _sync(path: Path) -> None:
+def _sync(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fdatasync(descriptor)

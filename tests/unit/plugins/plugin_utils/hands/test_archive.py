@@ -298,6 +298,12 @@ def test_what_a_killed_git_left_behind_stops_nobody(tmp_path: Path) -> None:
         (archive.git.path / name).touch()
     stored = promoted(archive, 2.0, "x\n")
     assert archive.current()["sw1"].snapshot == stored.id
+    old, young = (archive.git.path / "refs" / "snapshots" / "sw1" / f"{name}.lock" for name in ("old", "young"))
+    old.touch()
+    os.utime(old, (1.0, 1.0))
+    young.touch()
+    prune(archive, Retention(last=1), 100.0)
+    assert not old.exists() and young.exists() and verify(archive).wrong == ()
 
 
 def test_who_holds_the_lock_for_too_long_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
