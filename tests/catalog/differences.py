@@ -54,6 +54,20 @@ DIFFERENCES = (
     Difference("manual-outputs", "depends on a value elsewhere in the document", r"^a manual item reports nothing"),
     Difference("manual-hosts", "the item's mode has to be known", r"is done by hand and runs on no hosts$"),
     Difference("no-compensation", "the item's compensation has to be known", r"has no compensation, and '"),
+    Difference(
+        "breaker-target", "a target may be made of parts", r"is no target of a breaker: |^the target '.*' must be "
+    ),
+    Difference(
+        "breaker-policy", "two values have to be compared", r"^sliding_window_size must be at most 10000 calls$"
+    ),
+    Difference(
+        "breaker-fallback", "two values have to be compared", r"^('on_open: fallback' names|belongs to 'on_open)"
+    ),
+    Difference(
+        "breaker-itself", "names in one place are compared with another", r"^nothing can take over from itself$"
+    ),
+    Difference("breaker-by-hand", "the item's mode has to be known", r"asks no breaker$"),
+    Difference("fallback-needs", "the graph has to be known", r"^a fallback has no needs: "),
     Difference("condition", "a condition has to be parsed", r"", r"\.when$"),
     Difference("unknown-scope", "a reference has to be parsed", r"^'\$.*': unknown scope '"),
     Difference("whole-scope", "a reference has to be parsed", r"^'\$.*' names a whole scope: "),

@@ -290,6 +290,51 @@ CASES = (
         "components.b.fields.pool: $outputs.a.url: 'a' does not come before 'b' (add it to the 'needs' of 'b')",
     ),
     Case(
+        "breaker-target",
+        _components("a: {item: work, breaker: {target: [db, x]}}"),
+        "components.a.breaker.target: 'db:x' is no target of a breaker",
+    ),
+    Case(
+        "breaker-policy",
+        _components("a: {item: work, breaker: {target: 'host:x', sliding_window_size: 20000}}"),
+        "components.a.breaker: sliding_window_size must be at most 10000 calls",
+    ),
+    Case(
+        "breaker-fallback",
+        _components("a: {item: work, breaker: {target: 'host:x', on_open: fallback}}"),
+        "components.a.breaker: 'on_open: fallback' names no component (say which: fallback: NAME)",
+    ),
+    Case(
+        "breaker-fallback",
+        _components("a: {item: work, breaker: {target: 'host:x', fallback: b}}", "b: {item: work}"),
+        "components.a.breaker.fallback: belongs to 'on_open: fallback'",
+    ),
+    Case(
+        "breaker-itself",
+        _components(_rollout("a: {item: work, breaker: {target: 'host:x', on_open: fallback, fallback: web}}")),
+        "components.web.rollout.components.a.breaker.fallback: nothing can take over from itself",
+    ),
+    Case(
+        "breaker-by-hand",
+        _components("a: {item: by-hand, breaker: {target: 'host:x'}}"),
+        "components.a.breaker: the item 'by-hand' is done by hand and asks no breaker",
+    ),
+    Case(
+        "breaker-by-hand",
+        "fulfillment: {mode: manual, manual: {instructions: Do it.}}\nbreaker: {target: 'host:x'}\n",
+        "breaker: a manual item asks no breaker",
+        ITEM,
+    ),
+    Case(
+        "fallback-needs",
+        _components(
+            "a: {item: work, breaker: {target: 'host:x', on_open: fallback, fallback: b}}",
+            "b: {item: work, needs: [c]}",
+            "c: {item: work}",
+        ),
+        "components.b.needs: a fallback has no needs: it takes over from 'a' when its breaker refuses",
+    ),
+    Case(
         "ambiguous",
         _components(A, _rollout("a: {item: work}", "b: {item: work, needs: [a], fields: {pool: $outputs.a.url}}")),
         "$outputs.a.url: 'a' is ambiguous",
