@@ -9,13 +9,17 @@ import sys
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import quiet_collector
 
-from tests.bench import api, engine, jobs, maintenance, overhead
+from tests.bench import api, archive, breakers, engine, jobs, maintenance, overhead
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["engine", "overhead", "jobs", "api", "maintenance"]
+    wanted = sys.argv[1:] or ["engine", "breakers", "archive", "overhead", "jobs", "api", "maintenance"]
     if "engine" in wanted:
         quiet_collector()  # as the supervisor does
         engine.report()
+    if "breakers" in wanted:
+        breakers.report()
+    if "archive" in wanted:
+        archive.report()
     if "overhead" in wanted:
         overhead.report()
     if "jobs" in wanted:
