@@ -14,7 +14,7 @@ from tests.contract.clients import Clients
 from tests.contract.stage import prepare
 from tests.served import controller
 
-SECONDS = 240
+SECONDS = 90
 MANY, CHANGES = 400, 30
 #: what would end the test itself: the token and the password that it comes with
 SPARED = r"/(tokens|users|applications|logout|login|me)/"
