@@ -67,8 +67,14 @@ def task(lab: Lab, host: str, module: str, *arguments: str) -> str:
 
 
 def test_every_host_answers_through_the_balancer(lab_as_new: Lab) -> None:
-    answers = [asked(lab_as_new.url) for _number in range(6)]
-    assert {answer["host"] for answer in answers} == set(HOSTS)
+    answers: list[dict[str, Any]] = []
+
+    def everybody() -> bool:
+        answers.append(asked(lab_as_new.url))
+        return {answer["host"] for answer in answers} == set(HOSTS)
+
+    # On a busy machine a health check may time out, and HAProxy takes a server out of turn for a moment.
+    assert eventually(everybody), answers
     assert {(answer["version"], answer["status"]) for answer in answers} == {("1", "healthy")}
 
 
