@@ -150,9 +150,9 @@ class Machine:
         """Pull the plug, and return when nothing of it runs any more."""
         self._off.set()
         self._hurry.set()
-        self._kill()
-        if self._hypervisor is not None:
-            self._hypervisor.join()
+        while self._hypervisor is not None and self._hypervisor.is_alive():
+            self._kill()  # again and again: a guest that is just being started is not in its control group yet
+            self._hypervisor.join(timeout=0.1)
         if self._cgroup.is_dir():
             wait_until(lambda: not self._populated(), 10, f"processes of {self.name} survive the power switch")
             remove_cgroup(self._cgroup)
@@ -203,8 +203,6 @@ class Machine:
         script = f"echo $$ > {shlex.quote(str(self._cgroup / 'cgroup.procs'))} && exec {shlex.join(nspawn)}"
         with self.log.open("ab") as log:
             self._guest = subprocess.Popen(["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        if self._off.is_set():
-            self._kill()
         status = self._guest.wait()
         self._guest = None
         return status

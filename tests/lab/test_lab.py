@@ -196,6 +196,14 @@ def test_a_host_that_does_not_return_returns_when_it_is_healed(disturbed: Lab) -
     assert disturbed.boot_id("app1", patience=60) not in ("", first)
 
 
+def test_a_host_is_switched_off_at_any_moment_of_its_start(lab: Lab) -> None:
+    for number in range(100):
+        lab.power("app1", on=False)
+        lab.power("app1", on=True)
+        time.sleep(number / 10_000)
+    lab.renew("app1")
+
+
 def test_a_slow_boot_is_slow(disturbed: Lab) -> None:
     first = disturbed.boot_id("app1")
     disturbed.fault("slow-boot", "app1", 8)
