@@ -208,13 +208,13 @@ def commands() -> list[str]:
 @pytest.mark.skipif(not processes.has_proc(), reason="needs /proc")
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
 def test_a_stubborn_job_ends_within_three_seconds(folder: Path, how: str) -> None:
-    running = job(folder, "stubborn.yml", limit="h1", timeout=8 if how == "timeout" else 0).start()
+    running = job(folder, "stubborn.yml", limit="h1", timeout=20 if how == "timeout" else 0).start()
     wait_for("the command runs", lambda: "sleep 311" in commands())
     begin = time.monotonic()
     if how == "cancel":
         running.run.cancel()
     end = running.end()
-    assert time.monotonic() - begin < (3 if how == "cancel" else 12)
+    assert time.monotonic() - begin < (3 if how == "cancel" else 24)
     assert end.status == ("canceled" if how == "cancel" else "failed")
     assert end.host_summaries == {}
     assert not {"sleep 311", "sleep 312", "sleep 313"} & set(commands())
