@@ -27,6 +27,8 @@ from holdfast.jobs.spec import JobSpec
 
 from tests.unit.holdfast.jobs.jobs import Running, wait_for
 
+SLEEPS = [f"sleep {seconds}.{os.getpid()}" for seconds in (311, 312, 313)]
+"""Found again among all the processes of a machine, on which other tests may run as well."""
 PLAYS: dict[str, Any] = {
     "site.yml": [
         {
@@ -46,7 +48,7 @@ PLAYS: dict[str, Any] = {
         {
             "hosts": "all",
             "gather_facts": False,
-            "tasks": [{"shell": "trap '' TERM; env -i sh -c 'trap \"\" TERM; sleep 311; sleep 312'; sleep 313"}],
+            "tasks": [{"shell": f"trap '' TERM; env -i sh -c 'trap \"\" TERM; {SLEEPS[0]}; {SLEEPS[1]}'; {SLEEPS[2]}"}],
         }
     ],
     "big.yml": [{"hosts": "h1", "gather_facts": False, "tasks": [{"debug": {"msg": "{{ 'x' * 800000 }}"}}]}],
@@ -209,7 +211,7 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("how", ["cancel", "timeout"])
 def test_a_stubborn_job_ends_within_three_seconds(folder: Path, how: str) -> None:
     running = job(folder, "stubborn.yml", limit="h1", timeout=20 if how == "timeout" else 0).start()
-    wait_for("the command runs", lambda: "sleep 311" in commands())
+    wait_for("the command runs", lambda: SLEEPS[0] in commands())
     begin = time.monotonic()
     if how == "cancel":
         running.run.cancel()
@@ -217,7 +219,7 @@ def test_a_stubborn_job_ends_within_three_seconds(folder: Path, how: str) -> Non
     assert time.monotonic() - begin < (3 if how == "cancel" else 24)
     assert end.status == ("canceled" if how == "cancel" else "failed")
     assert end.host_summaries == {}
-    assert not {"sleep 311", "sleep 312", "sleep 313"} & set(commands())
+    assert not set(SLEEPS) & set(commands())
     assert not any(str(folder) in line for line in commands())
 
 
@@ -242,8 +244,8 @@ def test_nothing_survives_a_killed_controller(folder: Path) -> None:
     one_host = {**INVENTORY, "web": {}}
     command = [sys.executable, "-c", CONTROLLER, str(folder), json.dumps(one_host)]
     with subprocess.Popen(command, env=environment) as controller:
-        wait_for("the command runs", lambda: "sleep 311" in commands())
+        wait_for("the command runs", lambda: SLEEPS[0] in commands())
         controller.send_signal(signal.SIGKILL)
-    wait_for("its job ends", lambda: "sleep 311" not in commands(), seconds=5)
+    wait_for("its job ends", lambda: SLEEPS[0] not in commands(), seconds=5)
     wait_for("its files go", lambda: not (folder / "job-9").exists(), seconds=5)
     assert not any(str(folder) in line for line in commands())
