@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Optional
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import versions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Approval,
+    BreakerUse,
     Bundle,
     Compensation,
     Component,
@@ -28,6 +30,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
 )
 
 Document = dict[str, Any]
+_DURATIONS = frozenset({"slow_call_duration_threshold", "wait_duration_in_open_state", "trial_call_timeout"})
 
 
 def item_document(item: Item) -> Document:
@@ -39,6 +42,8 @@ def item_document(item: Item) -> Document:
                                for output in item.outputs]  # fmt: skip
     if item.compensation is not None:
         document["compensation"] = _compensation(item.compensation)
+    if item.breaker is not None:
+        document["breaker"] = _breaker(item.breaker)
     return document
 
 
@@ -105,6 +110,14 @@ def _compensation(compensation: Compensation) -> Document:
     return {"automated": _action(compensation.action), **verify}
 
 
+def _breaker(use: BreakerUse) -> Document:
+    policy = {name: use.policy[name] for name in POLICY_TYPES if name in use.policy}
+    for name in _DURATIONS & set(policy):
+        policy[name] = _duration(policy[name])
+    target = use.target[0] if len(use.target) == 1 else list(use.target)
+    return {"target": target, **_changed(use, BreakerUse(), ("on_open", "fallback")), **policy}
+
+
 # --- bundles -----------------------------------------------------------------------------------------------------
 
 
@@ -114,9 +127,12 @@ def _components(components: Iterable[Component]) -> Document:
 
 def _component(component: Component) -> Document:
     document = _changed(component, Component(""), ("description", "item", "hosts"))
-    if component.needs:
-        document["needs"] = [_need(need) for need in component.needs]
-    document.update(_changed(component, Component(""), ("join", "when", "fields", "locks", "on_lost")))
+    if component.fallback_of:  # what it comes after, and how, follows from the breakers that name it
+        document.update(_changed(component, Component(""), ("when", "fields", "locks", "on_lost")))
+    else:
+        if component.needs:
+            document["needs"] = [_need(need) for need in component.needs]
+        document.update(_changed(component, Component(""), ("join", "when", "fields", "locks", "on_lost")))
     if component.timeout is not None:
         document["timeout"] = _duration(component.timeout)
     if component.retries != Retries():
@@ -126,6 +142,8 @@ def _component(component: Component) -> Document:
         document["approval"] = _approval(component.approval)
     if component.rollout is not None:
         document["rollout"] = _rollout(component.rollout)
+    if component.breaker is not None:
+        document["breaker"] = _breaker(component.breaker)
     return document
 
 

@@ -50,7 +50,7 @@ def test_every_key_reaches_the_model() -> None:
     text = (EXAMPLES / "every-key-bundle.yml").read_text("utf-8")
     problems: list[Problem] = []
     found = parse_bundle(yaml.safe_load(text), problems)
-    preflight, web, api, _manual, sign_off = found.components[:5]
+    preflight, instead, web, api, _manual, sign_off = found.components[:6]
     assert problems == []
     assert (found.version, found.labels, found.locks) == (
         "2.0.0-rc.1",
@@ -65,6 +65,8 @@ def test_every_key_reaches_the_model() -> None:
     )
     assert preflight.retries == model.Retries(2, "failed_hosts", 10.0)
     assert (preflight.timeout, preflight.on_lost, preflight.hosts) == (300.0, "fail", "$fields.pool")
+    assert instead.fallback_of == ("preflight",)
+    assert preflight.breaker is not None and preflight.breaker.fallback == "instead"
     assert web.rollout is not None and api.rollout is not None
     assert web.rollout.batch == (1, "25%", "$fields.batch")
     assert (web.rollout.max_failed_hosts, api.rollout.max_failed_percent, api.rollout.batch) == (
