@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import sys
 
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import quiet_collector
-
+from tests import importable as _importable  # noqa: F401 - before anything that imports from the collection
 from tests.bench import api, archive, breakers, engine, jobs, maintenance, overhead
 
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import quiet_collector  # isort: skip
+
+MEASURED = {
+    "engine": engine.report,
+    "breakers": breakers.report,
+    "archive": archive.report,
+    "overhead": overhead.report,
+    "jobs": jobs.report,
+    "api": api.report,
+    "maintenance": maintenance.report,
+}
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["engine", "breakers", "archive", "overhead", "jobs", "api", "maintenance"]
-    if "engine" in wanted:
-        quiet_collector()  # as the supervisor does
-        engine.report()
-    if "breakers" in wanted:
-        breakers.report()
-    if "archive" in wanted:
-        archive.report()
-    if "overhead" in wanted:
-        overhead.report()
-    if "jobs" in wanted:
-        jobs.report()
-    if "api" in wanted:
-        api.report()
-    if "maintenance" in wanted:
-        maintenance.report()
+    wanted = sys.argv[1:] or list(MEASURED)
+    unknown = [name for name in wanted if name not in MEASURED]
+    if unknown:
+        sys.exit(f"there is no measurement {unknown[0]!r}; there are {', '.join(MEASURED)}")
+    for name in wanted:
+        if name == "engine":
+            quiet_collector()  # as the supervisor does
+        MEASURED[name]()
