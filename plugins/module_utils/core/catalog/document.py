@@ -10,6 +10,7 @@ is at its default is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES
@@ -28,9 +29,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
     Retries,
     Rollout,
 )
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape_common import POLICY_DURATIONS
 
 Document = dict[str, Any]
-_DURATIONS = frozenset({"slow_call_duration_threshold", "wait_duration_in_open_state", "trial_call_timeout"})
 
 
 def item_document(item: Item) -> Document:
@@ -111,9 +112,11 @@ def _compensation(compensation: Compensation) -> Document:
 
 
 def _breaker(use: BreakerUse) -> Document:
-    policy = {name: use.policy[name] for name in POLICY_TYPES if name in use.policy}
-    for name in _DURATIONS & set(policy):
-        policy[name] = _duration(policy[name])
+    policy = {
+        name: _duration(use.policy[name]) if name in POLICY_DURATIONS else use.policy[name]
+        for name in POLICY_TYPES
+        if name in use.policy
+    }
     target = use.target[0] if len(use.target) == 1 else list(use.target)
     return {"target": target, **_changed(use, BreakerUse(), ("on_open", "fallback")), **policy}
 
@@ -126,13 +129,12 @@ def _components(components: Iterable[Component]) -> Document:
 
 
 def _component(component: Component) -> Document:
-    document = _changed(component, Component(""), ("description", "item", "hosts"))
     if component.fallback_of:  # what it comes after, and how, follows from the breakers that name it
-        document.update(_changed(component, Component(""), ("when", "fields", "locks", "on_lost")))
-    else:
-        if component.needs:
-            document["needs"] = [_need(need) for need in component.needs]
-        document.update(_changed(component, Component(""), ("join", "when", "fields", "locks", "on_lost")))
+        component = replace(component, needs=(), join=Component("").join)
+    document = _changed(component, Component(""), ("description", "item", "hosts"))
+    if component.needs:
+        document["needs"] = [_need(need) for need in component.needs]
+    document.update(_changed(component, Component(""), ("join", "when", "fields", "locks", "on_lost")))
     if component.timeout is not None:
         document["timeout"] = _duration(component.timeout)
     if component.retries != Retries():

@@ -97,6 +97,8 @@ _POLICY = (
     Key("permitted_number_of_calls_in_half_open_state", _CALLS, "How many trial calls it then lets through."),
     Key("trial_call_timeout", TIMEOUT, "A trial that nobody reports within so long is given to somebody else."),
 )
+POLICY_DURATIONS = frozenset(key.name for key in _POLICY if key.shape is TIMEOUT)
+"""The keys of a breaker's policy that are durations in a document, and seconds in the model."""
 
 
 def breaker(target: Key, paths: tuple[str, ...], *more: Key) -> Object:
