@@ -3,15 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The port of providers: what must be said of a platform, and the little code, to take and to restore its snapshots.
 
-A provider declares which sections there are, how it restores and whether that is exact, and has two functions. Whatever
-it asks of a host goes through a ``Device`` that it is given, so that providers are tested without one.
+A provider declares which sections there are, how it restores and whether that is exact, and has two functions, and a
+``Timer`` where its targets can revert by themselves. Whatever it asks of a host goes through a ``Device`` that it is
+given, so that providers are tested without one. What a person may choose (which files, which registry keys) a provider
+is made with; a restore needs none of it, for the wanted snapshot says what it holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Optional, Protocol
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
@@ -32,13 +34,18 @@ class Reads:
     restored: bool = True
 
 
+BEFORE_CHANGE, AT_COMMIT = "before_change", "at_commit"
+
+
 @dataclass(frozen=True)
 class Declaration:
     """What a provider is.
 
     ``platforms``: those of ``platforms.PLATFORMS`` that it serves. ``restores``: how it puts a state back, for people.
     ``exact``: what is too much is taken away as well. ``reverts``: the timer with which the target reverts by itself,
-    for people; empty when it has none, and then a guard refuses to begin.
+    for people; empty when it has none, and then a guard refuses to begin. ``armed``: ``before_change``, or
+    ``at_commit`` where the change only prepares a candidate and the very commit that makes it live arms the timer
+    (NETCONF, Junos): there ``Timer.arm`` is that commit.
     """
 
     name: str
@@ -47,6 +54,7 @@ class Declaration:
     restores: str
     exact: bool
     reverts: str = ""
+    armed: str = BEFORE_CHANGE
 
     def section(self, name: str) -> Reads:
         """The section of this name."""
@@ -58,18 +66,71 @@ class Declaration:
 
 
 class Device(Protocol):
-    """What a provider may ask of a host; whoever calls the provider does the I/O."""
+    """What a provider may ask of a host; whoever calls the provider does the I/O, with the task's own privileges."""
 
-    def run(self, module: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Run a module on the host and return its result; raises HoldfastError when it failed."""
+    def run(self, module: str, arguments: Mapping[str, Any], secret: bool = False) -> Mapping[str, Any]:
+        """Run a module on the host, by its full name, through its action plugin where it has one; returns its result.
+
+        ``secret``: its arguments or its result hold secrets, which then no log of the host shows. Raises HoldfastError
+        when it failed, and Unanswered when the host gave no answer.
+        """
+
+    def put(self, path: str, data: bytes, mode: str = "0600") -> None:
+        """Write a file of the host, whole or not at all; it is never more open than ``mode``. Raises as ``run``."""
+
+
+class Unanswered(HoldfastError):
+    """The host gave no answer: whether what was asked was done is not known."""
+
+
+class Armed(NamedTuple):
+    """A timer that a target holds. ``left``: the seconds until it reverts, by the target's own clock."""
+
+    token: str
+    left: float
+
+
+class Reverted(NamedTuple):
+    """What a target says of a revert that its timer began by itself. ``said``: its last words, for people."""
+
+    token: str
+    complete: bool
+    said: str = ""
+
+
+class Timer(Protocol):
+    """How a target of a platform reverts by itself.
+
+    A token names one guard; tokens are file names (``[a-z0-9-]+``) and begin with ``holdfast-``. Times are counted by
+    the target's clock, whatever it shows. A timer outlives a reboot of its target, or the reboot itself reverts.
+    """
+
+    def arm(self, device: Device, token: str, seconds: int, wanted: Snapshot) -> None:
+        """Make the target go back to ``wanted`` by itself in so many seconds. Raises HoldfastError: none is armed."""
+
+    def armed(self, device: Device) -> Sequence[Armed]:
+        """Every timer that the target holds, those of other and of earlier guards too."""
+
+    def disarm(self, device: Device, token: str) -> None:
+        """Take a timer away, with all that it needed; does nothing when it is gone.
+
+        Raises HoldfastError when it is not certain afterwards that it is gone, or when it has already begun to revert.
+        """
+
+    def reverted(self, device: Device, token: str) -> Optional[Reverted]:
+        """What came of the revert that this timer began; None while it has not ended, or never began."""
 
 
 class Provider(Protocol):
-    """A declaration and two functions."""
+    """A declaration, two functions, and a timer where there can be one."""
 
     @property
     def declaration(self) -> Declaration:
         """What this provider is."""
+
+    @property
+    def timer(self) -> Optional[Timer]:
+        """How its targets revert by themselves; None when they cannot."""
 
     def read(self, device: Device, section: str) -> Mapping[str, Any]:
         """The items of a section by name, as text or data. Raises Unreadable."""
