@@ -1,0 +1,498 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shell of the bundles for RHEL hosts: what does not depend on the snapshot.
+
+It needs what every RHEL host has: sh, coreutils, findutils, awk, cmp, util-linux, systemd; and nft, iptables,
+firewall-cmd, nmcli, rpm and dnf where there is something for them to do. Not Python, for a change may have broken that.
+Nothing is written that is right already, so running it again does what is left. What has still to be done when a file
+was written (services to restart) lies in ``pending``, so that whoever is interrupted in between does it later.
+"""
+
+from __future__ import annotations
+
+BEGIN = r"""#!/bin/sh
+# Brings this host back to its snapshot, alone and without a network. Run as root, in the folder with what it needs.
+set -u -f
+umask 077
+PATH="${PATH:-}:/usr/sbin:/usr/bin:/sbin:/bin"
+LC_ALL=C
+export PATH LC_ALL
+failures=0 round=last touched=''
+todo=$(cat pending 2>/dev/null | tr '\n' ' ')
+
+say() { printf '%s\n' "$*"; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Before packages are back much cannot be right yet; then the same steps come once more.
+failed() {
+    if [ "$round" = last ]; then
+        say "FAILED: $*"
+        failures=$((failures + 1))
+    else
+        say "not yet: $*"
+    fi
+}
+
+later() {
+    for each in "$@"; do
+        case " $todo " in
+        *" $each "*) ;;
+        *)
+            todo="$todo $each"
+            printf '%s\n' "$each" 2>/dev/null >> pending
+            ;;
+        esac
+    done
+}
+"""
+
+FILES = r"""
+# --- files ---
+
+changed() {
+    concerns "$1"
+    case "$1" in
+    /etc/systemd/system/*.wants/* | /etc/systemd/system/*.requires/* | /etc/fstab) later reload ;;
+    /etc/systemd/system/*)
+        unit=${1#/etc/systemd/system/}
+        unit=${unit%%/*}
+        later reload "${unit%.d}"
+        ;;
+    esac
+}
+
+# What guards left in the folders of systemd stays: they may be at work.
+clear_away() {
+    case "$1" in
+    /etc/systemd/system/*)
+        find "$1" -depth ! -name 'holdfast-*' \
+            \( -type d -exec rmdir --ignore-fail-on-non-empty {} \; -o ! -type d -exec rm -f {} + \)
+        ;;
+    *) rm -rf --one-file-system -- "$1" ;;
+    esac
+}
+
+make_way() {
+    [ -d "${1%/*}" ] || (umask 022 && mkdir -p -- "${1%/*}") || return 1
+    if [ -d "$1" ] && [ ! -L "$1" ]; then clear_away "$1"; fi
+}
+
+# MODE OWNER GROUP LABEL PATH; a mode or label of - is left alone.
+dress() {
+    if ! now=$(stat -c '%a %U %u %G %g' -- "$5"); then
+        failed "$5: it is not there"
+        return 1
+    fi
+    set -- "$1" "$2" "$3" "$4" "$5" $now
+    if [ "$2" != "$7" ] && [ "$2" != "$8" ] || [ "$3" != "$9" ] && [ "$3" != "${10}" ]; then
+        say "$5: owner $2:$3"
+        chown -h -- "$2:$3" "$5" || failed "$5: it cannot be given to $2:$3"
+        [ "$1" = - ] || chmod -- "$1" "$5" || failed "$5: it cannot be given the mode $1"
+    fi
+    if [ "$1" != - ] && [ "$1" != "$6" ]; then
+        say "$5: mode $1"
+        chmod -- "$1" "$5" || failed "$5: it cannot be given the mode $1"
+    fi
+    if [ "$4" != - ] && [ "$(stat -c %C -- "$5" 2>/dev/null)" != "$4" ]; then
+        say "$5: label $4"
+        chcon -h -- "$4" "$5" || failed "$5: it cannot be given the label $4"
+    fi
+}
+
+# DATA MODE OWNER GROUP LABEL PATH
+put_file() {
+    if [ -L "$6" ] || [ ! -f "$6" ] || ! cmp -s -- "$1" "$6"; then
+        say "$6: writing what it held"
+        new="${6%/*}/.holdfast-new"
+        if ! { make_way "$6" && rm -rf -- "$new" && cat -- "$1" > "$new"; }; then
+            rm -f -- "$new"
+            failed "$6: it cannot be written"
+            return
+        fi
+        dress "$2" "$3" "$4" "$5" "$new"
+        changed "$6"
+        if ! mv -fT -- "$new" "$6"; then
+            rm -f -- "$new"
+            failed "$6: it cannot be written"
+            return
+        fi
+    fi
+    dress "$2" "$3" "$4" "$5" "$6"
+}
+
+# MODE OWNER GROUP LABEL PATH
+put_directory() {
+    if [ -L "$5" ] || [ ! -d "$5" ]; then
+        say "$5: making the folder"
+        if [ -L "$5" ] || [ -e "$5" ]; then clear_away "$5"; fi
+        if ! { make_way "$5" && mkdir -- "$5"; }; then
+            failed "$5: it cannot be made"
+            return
+        fi
+    fi
+    dress "$@"
+}
+
+# TARGET OWNER GROUP LABEL PATH
+put_link() {
+    if [ ! -L "$5" ] || [ "$(readlink -- "$5")" != "$1" ]; then
+        say "$5: linking it to $1"
+        new="${5%/*}/.holdfast-new"
+        case "$5" in /etc/systemd/system/*) later reload ;; *) concerns "$5" ;; esac
+        if ! { make_way "$5" && rm -rf -- "$new" && ln -s -- "$1" "$new" && mv -fT -- "$new" "$5"; }; then
+            rm -f -- "$new"
+            failed "$5: it cannot be linked"
+            return
+        fi
+    fi
+    dress - "$2" "$3" "$4" "$5"
+}
+
+put_nothing() {
+    [ -e "$1" ] || [ -L "$1" ] || return 0
+    say "$1: taking it away"
+    if [ -L "$1" ]; then later reload; else changed "$1"; fi
+    clear_away "$1"
+    if [ -e "$1" ] || [ -L "$1" ]; then failed "$1: it cannot be taken away"; fi
+}
+
+still_there() {
+    [ -e "$1" ] || failed "$1: it was neither file, folder nor link, and cannot be made again"
+}
+
+# LIST FOLDER...: what is in the folders and not in the list is too much.
+only() {
+    list=$1
+    shift
+    extra=$(find "$@" -mindepth 1 -maxdepth 1 2>/dev/null | sort | comm -23 - "$list")
+    while IFS= read -r path; do
+        case "$path" in
+        '' | /etc/systemd/system/holdfast-* | /etc/systemd/system/*/holdfast-*) continue ;;
+        /etc/systemd/system/*.wants | /etc/systemd/system/*.requires)
+            [ -n "$(find "$path" -mindepth 1 ! -name 'holdfast-*' 2>/dev/null)" ] || continue
+            say "$path: taking away what is in it"
+            later reload
+            clear_away "$path"
+            ;;
+        *) put_nothing "$path" ;;
+        esac
+    done <<END
+$extra
+END
+}
+"""
+
+SETTINGS = r"""
+# --- settings of the kernel ---
+
+# Some settings change others, so all are looked at three times; what is wrong after that stays wrong.
+settings() {
+    for pass in 1 2 3 4; do
+        while IFS=' ' read -r path value; do
+            now=''
+            if [ -r "$path" ]; then IFS=' ' read -r now < "$path"; fi
+            [ "$now" != "$value" ] || [ ! -e "$path" ] || continue
+            if [ "$pass" = 4 ]; then
+                if [ -e "$path" ]; then
+                    failed "sysctl ${path#/proc/sys/} cannot be set to '$value'; it is '$now'"
+                else
+                    failed "sysctl ${path#/proc/sys/} is not there any more"
+                fi
+            elif [ -e "$path" ]; then
+                [ "$pass" != 1 ] || say "sysctl ${path#/proc/sys/}: $value"
+                (printf '%s\n' "$value" > "$path") 2>/dev/null
+            fi
+        done < settings.wanted
+    done
+}
+"""
+
+FIREWALL = r"""
+# --- firewall ---
+
+# firewalld makes its tables itself, and iptables-restore replaces those that it has.
+others_table() {
+    case "$2" in
+    firewalld) firewall-cmd --quiet --state >/dev/null 2>&1 ;;
+    filter | nat | mangle | raw | security)
+        { [ "$1" = ip ] && [ -e iptables.wanted ]; } || { [ "$1" = ip6 ] && [ -e ip6tables.wanted ]; }
+        ;;
+    *) false ;;
+    esac
+}
+
+# All in one transaction: packets meet the old tables or the new ones.
+tables() {
+    if has nft; then
+        say "firewall: loading its tables"
+        {
+            nft list tables | while read -r word family name; do
+                others_table "$family" "$name" || printf 'delete %s %s %s\n' "$word" "$family" "$name"
+            done
+            cat nft.wanted
+        } | nft -f - || failed "the tables of nftables cannot be loaded"
+    elif [ -s nft.wanted ]; then
+        failed "there are tables of nftables to load, and nft is gone"
+    fi
+    for program in iptables ip6tables; do
+        if [ -e "$program.wanted" ]; then
+            "$program-restore" < "$program.wanted" || failed "the tables of $program cannot be loaded"
+        fi
+    done
+}
+
+zones() {
+    firewall-cmd --quiet --state >/dev/null 2>&1 || return 0
+    say "firewall: firewalld reads its configuration"
+    firewall-cmd --quiet --reload || failed "firewalld cannot read its configuration"
+}
+"""
+
+UNITS = r"""
+# --- units ---
+
+kinds=--type=service,timer,socket,path
+
+# UNIT NOW WANTED
+enable() {
+    say "$1: it was $3, and is $2"
+    case "$2" in masked*) systemctl --quiet unmask "$1" && systemctl --quiet unmask --runtime "$1" ;; esac
+    case "$3" in
+    enabled) systemctl --quiet enable "$1" ;;
+    enabled-runtime) systemctl --quiet enable --runtime "$1" ;;
+    disabled) systemctl --quiet disable "$1" ;;
+    masked) systemctl --quiet mask "$1" ;;
+    masked-runtime) systemctl --quiet mask --runtime "$1" ;;
+    esac
+}
+
+enabled() {
+    for pass in 1 2 3; do
+        wrong=$({
+            systemctl list-unit-files $kinds --full --no-legend --no-pager
+            for unit in $(awk '$1 ~ /@[^.]/ { print $1 }' units.wanted); do
+                printf '%s %s\n' "$unit" "$(systemctl is-enabled "$unit" 2>/dev/null)"
+            done
+        } | awk '
+            FILENAME == "units.wanted" { wanted[$1] = $2; next }
+            $2 == "alias" || $2 == "transient" || $1 ~ /^holdfast-/ { next }
+            { there[$1] = 1 }
+            !($1 in wanted) { if ($2 ~ /^enabled/) print "extra", $1, $2; next }
+            wanted[$1] != "-" && wanted[$1] != $2 { print "differs", $1, ($2 == "" ? "gone" : $2), wanted[$1] }
+            END { for (unit in wanted) if (!(unit in there)) print "gone", unit }
+        ' units.wanted -)
+        [ -n "$wrong" ] || break
+        while read -r what unit now was; do
+            if [ "$pass" = 3 ]; then
+                case "$what" in
+                extra) failed "$unit is $now, and was not there" ;;
+                differs) failed "$unit is $now, and was $was" ;;
+                gone) failed "$unit is gone" ;;
+                esac
+            elif [ "$what" = differs ]; then
+                enable "$unit" "$now" "$was"
+            elif [ "$what" = extra ]; then
+                say "$unit: it was not there"
+                systemctl --quiet disable --now "$unit"
+                touched=1
+            fi
+        done <<END
+$wrong
+END
+    done
+}
+
+# UNIT LOADED; whether it began after the snapshot and not by itself. Sessions and programs start units for themselves.
+started_since() {
+    case "$1" in holdfast-* | session-* | user@* | user-runtime-dir@*) return 1 ;; esac
+    [ "$2" != not-found ] || return 0
+    case "$1 $(systemctl is-enabled "$1" 2>/dev/null)" in
+    *@*' static' | *' transient' | *' generated' | *' ') return 1 ;;
+    esac
+}
+
+running() {
+    for pass in 1 2; do
+        wrong=$(systemctl list-units $kinds --state=active,reloading --full --plain --no-legend --no-pager | awk '
+            FILENAME == "units.wanted" { wanted[$1] = $3; next }
+            { runs[$1] = 1 }
+            !($1 in wanted) { print "extra", $1, $2 }
+            wanted[$1] == "no" { print "stop", $1 }
+            END { for (unit in wanted) if (wanted[unit] == "yes" && !(unit in runs)) print "start", unit }
+        ' units.wanted -)
+        while read -r what unit loaded; do
+            [ -n "$what" ] || continue
+            if [ "$what" = extra ]; then
+                started_since "$unit" "$loaded" || continue
+                what=stop
+            fi
+            if [ "$pass" = 2 ]; then
+                if [ "$what" = start ]; then failed "$unit does not run, and did"; continue; fi
+                failed "$unit runs, and did not"
+                continue
+            fi
+            say "$unit: $what"
+            [ "$what" = stop ] || systemctl reset-failed "$unit" 2>/dev/null
+            systemctl "$what" "$unit"
+            [ "$what" = start ] || systemctl reset-failed "$unit" 2>/dev/null
+            touched=1
+        done <<END
+$wrong
+END
+    done
+}
+"""
+
+RESTARTS = r"""
+# --- what reads its configuration only when it is told to ---
+
+reread() {
+    case " $todo " in *" reload "*) systemctl daemon-reload || failed "systemd cannot read its units" ;; esac
+}
+
+restart() {
+    case " $todo " in
+    *connection:*) nmcli connection reload || failed "NetworkManager cannot read its connections" ;;
+    esac
+    for each in $todo; do
+        case "$each" in
+        reload | connection:) ;;
+        connection:*)
+            say "connection ${each#connection:}: up"
+            nmcli --wait 30 connection up uuid "${each#connection:}" ||
+                failed "the connection ${each#connection:} does not come up"
+            ;;
+        *)
+            [ "$(systemctl show -p LoadState --value "$each")" = loaded ] || continue
+            systemctl is-active --quiet "$each" || continue
+            say "$each: restart"
+            touched=1
+            systemctl restart "$each" || failed "$each cannot be restarted"
+            ;;
+        esac
+    done
+    todo=''
+    rm -f pending
+}
+"""
+
+MOUNTS = r"""
+# --- mounts ---
+
+# SOURCE TYPE OPTIONS ALL_OPTIONS ROOT PATH
+mounted() {
+    if [ -z "$(findmnt --noheadings --output TARGET --mountpoint "$6")" ]; then
+        say "$6: mounting it"
+        [ -d "$6" ] || (umask 022 && mkdir -p -- "$6")
+        mount -- "$6" 2>/dev/null || { [ "$5" = / ] && mount -t "$2" -o "$4" -- "$1" "$6"; } ||
+            failed "$6: it cannot be mounted again: $2 of $1"
+        touched=1
+    fi
+    now=$(findmnt --noheadings --output VFS-OPTIONS --mountpoint "$6" | tail -n 1)
+    if [ -n "$now" ] && [ "$now" != "$3" ]; then
+        say "$6: mounting it with $3"
+        mount -o "remount,$4" -- "$6" ||
+            failed "$6: it cannot be mounted with $3; it is mounted with $now"
+    fi
+}
+
+# KINDS BELOW; the innermost first. Nothing is torn away from who uses it.
+unmounted() {
+    extra=$(awk -v kinds=" $1 " -v below="^$2" '
+        { for (at = 7; $at != "-"; at++); kind = $(at + 1) }
+        kind == "autofs" { automatic[$5] = 1 }
+        index(kinds, " " kind " ") || $5 ~ below { next }
+        { for (path in automatic) if ($5 == path || index($5, path "/") == 1) next; print $5 }
+    ' /proc/self/mountinfo | sort -u | comm -23 - mounts.wanted | sort -r)
+    while IFS= read -r path; do
+        [ -n "$path" ] || continue
+        path=$(printf "$(printf '%s' "$path" | sed 's/%/%%/g')")
+        say "$path: unmounting it"
+        umount -- "$path" || failed "$path: it is mounted, and was not"
+    done <<END
+$extra
+END
+}
+"""
+
+PACKAGES = r"""
+# --- packages ---
+
+dnf_quietly() {
+    dnf --assumeyes --quiet --setopt=timeout=10 --setopt=retries=2 --setopt=clean_requirements_on_remove=False "$@"
+}
+
+installed() {
+    timeout 120 rpm -qa --queryformat '%{NAME}.%{ARCH} %{EPOCH}:%{VERSION}-%{RELEASE}\n' |
+        sed -e '/^gpg-pubkey[.]/d' -e 's/ (none):/ /' -e 's/ 0:/ /' | sort -u
+}
+
+# As dnf wants them: NAME-VERSION.ARCH
+specs() { sed -e 's/^[[:space:]]*\(.*\)[.]\([^. ]*\) \(.*\)$/\1-\3.\2/'; }
+
+same_packages() { [ -z "$(installed | comm -3 - packages.wanted)" ]; }
+
+# What runs now cannot be taken away from under itself.
+without_running_kernel() { grep -vF -e "-$(uname -r)"; }
+
+packages() {
+    if ! has rpm || ! has dnf; then
+        failed "packages have changed, and rpm or dnf is gone"
+        return
+    fi
+    [ -e packages.before ] || installed > packages.before
+    last=$(dnf --quiet history list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ { print $1; exit }')
+    if [ -n "$1" ] && [ "${last:-0}" -gt "$1" ]; then
+        say "packages: back to dnf's transaction $1"
+        dnf_quietly history rollback "$1" || say "packages: that was not possible; trying them one by one"
+    fi
+    missing=$(installed | comm -13 - packages.wanted | specs)
+    if [ -n "$missing" ]; then
+        say "packages: installing" $missing
+        dnf_quietly install --allowerasing $missing
+    fi
+    extra=$(installed | comm -23 - packages.wanted | specs | without_running_kernel)
+    if [ -n "$extra" ]; then
+        say "packages: removing" $extra
+        dnf_quietly remove $extra
+    fi
+    while IFS= read -r line; do
+        case "$line" in
+        '') ;;
+        '	'*) failed "the package ${line#?} is missing, and cannot be had" ;;
+        *) failed "the package $line is installed, and was not" ;;
+        esac
+    done <<END
+$(installed | comm -3 - packages.wanted)
+END
+    touched=1
+    later reload
+}
+
+# Services that came from packages which were changed; those of the system itself are left to their packages.
+renew() {
+    [ -e packages.before ] && [ -e units.wanted ] || return 0
+    renewed=$(installed | comm -3 - packages.before | awk '{ print $1 }')
+    for unit in $(awk '$3 == "yes" && $1 ~ /[.]service$/ { print $1 }' units.wanted); do
+        case "$unit" in dbus* | systemd-* | getty@* | auditd.service) continue ;; esac
+        path=$(systemctl show -p FragmentPath --value "$unit")
+        [ -n "$path" ] && owner=$(rpm -qf --queryformat '%{NAME}.%{ARCH}\n' "$path" 2>/dev/null) || continue
+        case "
+$renewed
+" in *"
+$owner
+"*) later "$unit" ;; esac
+    done
+}
+"""
+
+END = r"""
+[ -z "$touched" ] || tables
+rm -f packages.before
+if [ "$failures" -gt 0 ]; then
+    say "$failures steps failed; this host is not as it was"
+    exit 1
+fi
+say "this host is as it was"
+"""
