@@ -102,6 +102,7 @@ RHEL = Platform(
             (":",), r"[\w.-]+\$?:(?P<secret>[^:\s]{2,}):\d*:\d*:\d*:",
             "root:$6$rounds=5000$salt$hashhashhash:19700:0:99999:7:::",
         ),
+        Rule((":$", ":!$", ":!!$"), r"[\w.-]+\$?:!*(?P<secret>\$[^:\s]+):", "operators:$6$salt$hashofgroup::alice,bob"),
         Rule(
             ("tcp_fastopen_key", "stable_secret"),
             r"\s*\"?[\w.]*(?:tcp_fastopen_key|stable_secret)\"?\s*[=:]\s*\"?(?P<secret>[^\s\"]+)",
