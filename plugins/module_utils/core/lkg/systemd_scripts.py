@@ -237,7 +237,7 @@ umask 022
 mkdir -p {STAMPS} && touch -d @86400 {stamp} || fail "{stamp} cannot be written"
 {_written(service, service_unit(token))}
 deadline=$(date -u -d "@$(($(date +%s) + {seconds}))" '+%Y-%m-%d %H:%M:%S UTC') || fail "its date cannot reckon"
-{_written(f"{timer}", timer_unit(token, seconds), 'sed "s/@DEADLINE@/$deadline/"')}
+{_written(timer, timer_unit(seconds), 'sed "s/@DEADLINE@/$deadline/"')}
 sync script revert reserve bundle . {FOLDER} {stamp} {STAMPS} {service} {timer} &&
     find bundle -type f -exec sync {{}} + ||
     fail "it cannot be brought onto the disk"
