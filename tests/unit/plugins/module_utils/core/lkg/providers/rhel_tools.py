@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -IS
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -9,18 +9,23 @@ It knows what the provider for RHEL asks of them, in the words of the real ones,
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 PLACE = Path(os.environ["HOLDFAST_TEST_STATE"])
 
 
 class Refused(Exception):
     """What the tool says before it ends with status 1."""
+
+
+class PowerCut(Exception):
+    """The shell that calls is killed."""
 
 
 def systemctl(state: dict[str, Any], words: list[str]) -> str:
@@ -81,7 +86,7 @@ def nft(state: dict[str, Any], words: list[str]) -> str:
         return "".join(f"table {name}\n" for name in tables)
     if words != ["-f", "-"]:
         raise Refused(f"Error: syntax error: {words}")
-    text = sys.stdin.read()
+    text = state["given"]
     for name in re.findall(r"^delete table (.+)$", text, re.MULTILINE):
         del tables[name]
     tables.update(re.findall(r"^table ([^{]+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL))
@@ -130,23 +135,39 @@ def mv(state: dict[str, Any], words: list[str]) -> str:
     """Ends the shell that calls it at the move of this number, as if the power went."""
     state["moves"] += 1
     if state["moves"] == state["dies_at"]:
-        PLACE.write_text(json.dumps(state), encoding="utf-8")
-        os.kill(os.getppid(), 9)
-        sys.exit(9)
+        raise PowerCut
     os.replace(words[-2], words[-1])
     return ""
 
 
 def main() -> None:
     tool = os.path.basename(sys.argv[0])
-    state = json.loads(PLACE.read_text(encoding="utf-8"))
+    # Two of a pipeline run at the same time; the second one waits for what it is told, and must not hold the lock then.
+    given = sys.stdin.read() if sys.argv[1:] == ["-f", "-"] else ""
+    with PLACE.open("r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        state = {**json.load(file), "given": given}
+        done(tool, state, file)
+
+
+def keep(state: dict[str, Any], file: TextIO) -> None:
+    file.seek(0)
+    json.dump(state, file)
+    file.truncate()
+    file.flush()
+
+
+def done(tool: str, state: dict[str, Any], file: TextIO) -> None:
     try:
         sys.stdout.write(globals()[tool](state, sys.argv[1:]))
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         sys.exit(1)
+    except PowerCut:
+        os.kill(os.getppid(), 9)
+        sys.exit(9)
     finally:
-        PLACE.write_text(json.dumps(state), encoding="utf-8")
+        keep(state, file)
 
 
 if __name__ == "__main__":
