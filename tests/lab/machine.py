@@ -31,7 +31,8 @@ SSH_WAIT = 90.0
 class Machine:
     """One host. ``lower`` are the image's layers, ``files`` what is written to its disk, by path.
 
-    A ``router`` may change its interfaces and routes.
+    Each may change its interfaces, routes and firewall. What its kernel does with packets a host may change itself; of a
+    ``router`` that is set from outside, and stays.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Machine:
         self._lower = lower
         self._cgroup = CGROUPS / cgroup
         self._files = files
-        self._options = ("--capability=CAP_NET_ADMIN",) if router else ()
+        self._writable = {} if router else {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
         self._guest: subprocess.Popen[bytes] | None = None
         self._hypervisor: threading.Thread | None = None
         self._returns = True
@@ -198,11 +199,14 @@ class Machine:
         nspawn = (
             *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--machine={self.name}", "--boot"),
             *(f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.name}", "--resolv-conf=off"),
-            *self._options,
+            "--capability=CAP_NET_ADMIN",
         )
         script = f"echo $$ > {shlex.quote(str(self._cgroup / 'cgroup.procs'))} && exec {shlex.join(nspawn)}"
         with self.log.open("ab") as log:
-            self._guest = subprocess.Popen(["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            given = {**os.environ, **self._writable}
+            self._guest = subprocess.Popen(
+                ["sh", "-c", script], env=given, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         status = self._guest.wait()
         self._guest = None
         return status

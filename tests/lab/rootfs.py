@@ -26,7 +26,7 @@ MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     *("systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "python3", "python3-dnf", "dnf"),
     *("dnf-plugins-core", "rpm", "createrepo-c", "gnupg", "iproute2", "iputils-ping", "ca-certificates", "procps"),
-    *("less", "kmod"),
+    *("less", "kmod", "nftables"),
 )
 
 
