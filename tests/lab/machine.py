@@ -31,8 +31,8 @@ SSH_WAIT = 90.0
 class Machine:
     """One host. ``lower`` are the image's layers, ``files`` what is written to its disk, by path.
 
-    Each may change its interfaces, routes and firewall. What its kernel does with packets a host may change itself; of a
-    ``router`` that is set from outside, and stays.
+    Each may change its interfaces, routes and firewall. What its kernel does with packets a host may change itself; of
+    a ``router`` that is set from outside, and stays.
     """
 
     def __init__(
