@@ -140,6 +140,15 @@ def mv(state: dict[str, Any], words: list[str]) -> str:
     return ""
 
 
+def _logged(state: dict[str, Any], words: list[str]) -> str:
+    """A tool of which only matters that it was asked, and what."""
+    state["log"].append(" ".join([os.path.basename(sys.argv[0]), *words]))
+    return ""
+
+
+TOOLS = {"systemctl": systemctl, "nft": nft, "rpm": rpm, "dnf": dnf, "mv": mv}
+
+
 def main() -> None:
     tool = os.path.basename(sys.argv[0])
     # Two of a pipeline run at the same time; the second one waits for what it is told, and must not hold the lock then.
@@ -159,7 +168,7 @@ def keep(state: dict[str, Any], file: TextIO) -> None:
 
 def done(tool: str, state: dict[str, Any], file: TextIO) -> None:
     try:
-        sys.stdout.write(globals()[tool](state, sys.argv[1:]))
+        sys.stdout.write(TOOLS.get(tool, _logged)(state, sys.argv[1:]))
     except Refused as refused:
         sys.stderr.write(f"{refused}\n")
         sys.exit(1)

@@ -115,6 +115,17 @@ def test_what_cannot_be_written_is_said_and_the_rest_is_done(host: Host, provide
     assert not list(host.etc.rglob(".holdfast-new"))
 
 
+def test_a_label_is_given_where_the_snapshot_has_one(host: Host, provider: Rhel) -> None:
+    host.have("chcon")
+    wanted = host.snapshot(provider, "files")
+    labelled = dict(wanted.sections["files"])
+    attributes = f"attributes:{host.etc}/app.conf"
+    labelled[attributes] = {**labelled[attributes], "label": "system_u:object_r:etc_t:s0"}
+    assert host.go_back(provider.bundle(Snapshot("h", "rhel", 1.0, {"files": labelled}))).returncode == 0
+    with host.state() as state:
+        assert state["log"] == [f"chcon -h -- system_u:object_r:etc_t:s0 {host.etc}/app.conf"]
+
+
 # --- units --------------------------------------------------------------------------------------------------------
 
 UNITS: dict[str, dict[str, Any]] = {
@@ -220,6 +231,26 @@ def test_tables_are_those_of_the_snapshot_and_no_others(host: Host) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     with host.state() as state:
         assert state["tables"] == before
+
+
+def test_zones_tables_of_iptables_and_connections_are_asked_for(host: Host) -> None:
+    uuid = "0d3a3d5c-8f4b-4f0a-9a1e-0c1d2e3f4a5b"
+    for tool in ("firewall-cmd", "iptables-restore", "nmcli"):
+        host.have(tool)
+    firewall: dict[str, Any] = {"tables": [], "zones": "public\n", "iptables": "*filter\nCOMMIT\n"}
+    firewall[f"attributes:{host.etc}/none"] = {"type": "absent"}
+    with host.state() as state:
+        state["tables"] = dict.fromkeys(("ip filter", "inet firewalld", "ip6 filter"), "\tchain x {\n\t}\n")
+    bundle = Rhel().bundle(Snapshot("h", "rhel", 1.0, {"firewall": firewall}))
+    (host.work / "pending").write_text(f"connection:{uuid}\n", encoding="utf-8")
+    assert host.go_back(bundle).returncode == 0
+    with host.state() as state:
+        assert set(state["tables"]) == {"ip filter", "inet firewalld"}, "others make these themselves"
+        asked = [line for line in state["log"] if not line.endswith("--state")]
+    assert asked == [
+        "nft -f", "iptables-restore", "firewall-cmd --quiet --reload", "nmcli connection reload",
+        f"nmcli --wait 30 connection up uuid {uuid}",
+    ]  # fmt: skip
 
 
 BASH, OLD, NEW = ["bash", "x86_64", "", "5-1"], ["shop", "noarch", "1", "1-1"], ["shop", "noarch", "1", "2-1"]
