@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -187,6 +188,14 @@ def test_services_run_with_what_was_put_back(stage: Stage) -> None:
     assert any("ssh.service: restart" in line for line in stage.restore(wanted))
     assert stage.say("systemctl show -p MainPID --value ssh shopfront") != before
     assert "maxauthtries 6" in stage.say("sshd -T")
+
+
+def test_packages_come_back_without_the_history_of_dnf(stage: Stage) -> None:
+    wanted = replace(stage.take(), notes={})
+    stage.say("dnf -y -q upgrade; rpm -e greeting")
+    said = stage.restore(wanted)
+    assert not any("transaction" in line for line in said)
+    assert stage.differs(wanted).same
 
 
 def test_packages_that_cannot_be_had_are_named_and_the_rest_is_done(stage: Stage) -> None:
