@@ -366,7 +366,7 @@ class Guard:
         raise self._failure(step, reason, state)
 
     def _ended(self, until: float) -> tuple[bool, Optional[Reverted], str]:
-        """Whether the host's own revert is over, what the host says of it, and why it gives no answer if it does not."""
+        """Whether its own revert is over, what the host says of it, and why it gives no answer if it does not."""
         world, token = self._world, self._plan.token
         while True:
             silence = self._silence()
