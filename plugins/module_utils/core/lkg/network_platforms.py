@@ -254,18 +254,25 @@ HAPROXY = Platform(
     ),
 )  # fmt: skip
 
+_SET_BY_NOBODY = r"(?!.*\.(?:options|other_config|external_ids|bfd|lldp)\.)(?:.*\.)?"
+"""Any path to a key, but not into the columns in which people choose the keys themselves."""
+
 OPENVSWITCH = Platform(
     "openvswitch",
     "Open vSwitch",
     blocks=False,
     # Names stand for rows; what the switch counts or finds out by itself is no configuration.
     volatile_keys=(
-        Keys("*", r"(?:.*\.)?(?:_uuid|_version)", "bridges.br0._uuid"),
-        Keys("*", r"(?:.*\.)?(?:statistics|status|error|ifindex|ofport|mac_in_use)", "interfaces.p1.statistics"),
-        Keys("*", r"(?:.*\.)?(?:admin_state|link_state|link_speed|link_resets|duplex)", "interfaces.p1.link_resets"),
-        Keys("*", r"(?:.*\.)?(?:cur_cfg|next_cfg|datapath_id|datapath_version|lacp_current)", "open_vswitch.cur_cfg"),
-        Keys("*", r"(?:.*\.)?(?:bfd_status|cfm_\w+|rstp_status|rstp_statistics|bond_active_slave)",
+        Keys("*", rf"{_SET_BY_NOBODY}(?:_uuid|_version)", "bridges.br0._uuid"),
+        Keys("*", rf"{_SET_BY_NOBODY}(?:statistics|status|error|ifindex|ofport|mac_in_use)", "interfaces.p1.statistics"),
+        Keys("*", rf"{_SET_BY_NOBODY}(?:admin_state|link_state|link_speed|link_resets|duplex)",
+             "interfaces.p1.link_resets"),
+        Keys("*", rf"{_SET_BY_NOBODY}(?:cur_cfg|next_cfg|datapath_id|datapath_version|lacp_current)",
+             "open_vswitch.cur_cfg"),
+        Keys("*", rf"{_SET_BY_NOBODY}(?:bfd_status|rstp_status|rstp_statistics|bond_active_slave)",
              "ports.b0.rstp_status"),
+        Keys("*", rf"{_SET_BY_NOBODY}cfm_(?:fault|fault_status|flap_count|health|remote_mpids|remote_opstate)",
+             "interfaces.p1.cfm_health"),
     ),
     volatile=(
         Rule(
