@@ -11,24 +11,32 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Protocol
 
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import _bootstrap, processes
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Order, parse
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import parse
+
+
+class Orders(Protocol):
+    """What a supervisor is told to do."""
+
+    def to_line(self) -> str:
+        """The order as one line."""
 
 
 class Supervised:
     """A supervisor that runs; iterate over ``messages`` until it is done.
 
     It lives in a session of its own: a Ctrl-C at the terminal does not reach it, and when this process goes, it
-    cancels the run and ends its children.
+    cancels the run and ends its children. ``program``: which of the supervisors (their names begin with
+    ``supervise``, for ``processes`` tells by that that they end by themselves).
     """
 
-    def __init__(self, order: Order, cwd: Optional[str] = None) -> None:
+    def __init__(self, order: Orders, cwd: Optional[str] = None, program: str = "supervise") -> None:
         environment = {k: v for k, v in os.environ.items() if k not in (processes.RUN, processes.EXECUTION)}
         script = str(_bootstrap.ROOT / "plugins" / "plugin_utils" / "hands" / "_bootstrap.py")
         self._process = subprocess.Popen(
-            [sys.executable, script, "supervise"],
+            [sys.executable, script, program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

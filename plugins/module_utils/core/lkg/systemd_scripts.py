@@ -21,16 +21,20 @@ STAMPS = "/var/lib/systemd/timers"
 _RESERVE = 65536
 """Bytes kept free for the outcome: the change may have filled the disk."""
 
-HEAD = """\
+RUN = "/run"
+_WHERE = """\
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 export PATH LC_ALL
 umask 077
+"""
+_ROOT = """\
 fail() { printf 'failed %s\\n' "$*"; exit 0; }
 [ "$(id -u)" = 0 ] || fail "root is needed there (become: true), and this was $(id -un)"
 """
 
-_SYSTEMD = """\
-command -v systemctl >/dev/null 2>&1 && [ -d /run/systemd/system ] ||
+
+def _systemd() -> str:
+    return f"""command -v systemctl >/dev/null 2>&1 && [ -d {RUN}/systemd/system ] ||
     fail "systemd does not run there, so nothing would revert when nobody comes back"
 """
 
@@ -68,7 +72,7 @@ def _unpack(bundle: Bundle) -> str:
 
 def make_run_folder(needed: int) -> str:
     """A fresh folder with room for so many bytes; says ``folder PATH``. Folders that a day has passed over go."""
-    return f"""{HEAD}{_room(needed)}
+    return f"""{_WHERE}{_ROOT}{_room(needed)}
 find {FOLDER} -mindepth 1 -maxdepth 1 -name 'run.*' -mmin +1440 -exec rm -rf {{}} + 2>/dev/null
 made=$(mktemp -d {FOLDER}/run.XXXXXXXX) || fail "no folder can be made in {FOLDER}"
 printf 'folder %s\\n' "$made"
@@ -81,7 +85,7 @@ def run_pack(folder: str, bundle: Bundle) -> str:
 
     A restore may cut the connection it is ordered through: nobody's hanging up ends it, nor that nobody reads on.
     """
-    return f"""{HEAD}trap '' HUP
+    return f"""{_WHERE}{_ROOT}trap '' HUP
 cd {shlex.quote(folder)} || fail "{folder} is gone"
 trap 'cd /; rm -rf {shlex.quote(folder)}' EXIT
 {_unpack(bundle)}
@@ -99,7 +103,7 @@ echo ok
 
 def _room(needed: int) -> str:
     kibibytes = (2 * needed + _RESERVE) // 1024 + 64
-    return f"""mkdir -p -m 0755 /var/lib/holdfast && mkdir -p -m 0700 {FOLDER} && chmod 0700 {FOLDER} ||
+    return f"""mkdir -p -m 0755 {FOLDER.rpartition("/")[0]} && mkdir -p -m 0700 {FOLDER} && chmod 0700 {FOLDER} ||
     fail "{FOLDER} cannot be made"
 free=$(df -Pk {FOLDER} | awk 'NR == 2 {{ print $4 }}')
 [ "${{free:-0}}" -ge {kibibytes} ] || fail "{FOLDER} needs {kibibytes} KiB, and ${{free:-0}} are free"
@@ -112,7 +116,7 @@ def make_folder(token: str, needed: int) -> str:
     Sweeps up what earlier guards left and nobody will read: folders without units that an hour has passed over, and
     outcomes of a day ago.
     """
-    return f"""{HEAD}{_SYSTEMD}{_room(needed)}
+    return f"""{_WHERE}{_ROOT}{_systemd()}{_room(needed)}
 cd {FOLDER} || fail "{FOLDER} cannot be entered"
 for old in holdfast-*; do
     [ -d "$old" ] && [ ! -e "{UNITS}/$old.timer" ] && [ ! -e "{UNITS}/$old.service" ] || continue
@@ -136,22 +140,19 @@ def revert_script(token: str) -> str:
     folder, stamp = folder_of(token), stamp_of(token)
     return f"""#!/bin/sh
 # Holdfast: nobody has confirmed the change, so this host goes back to the state before it.
-PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
-export PATH LC_ALL
-umask 077
-cd {folder} || exit 1
+{_WHERE}cd {folder} || exit 1
 rm -f reserve
 if [ ! -e outcome ]; then
     echo "{token}: nobody has confirmed the change; going back to the state before it"
     touch -d @86400 {stamp}; date +%s > begun; sync {stamp} begun .
-    said=/run/{token}.said
+    said={RUN}/{token}.said
     (: > $said) 2>/dev/null || said=/dev/null
     (cd bundle && exec /bin/sh ../script) > $said 2>&1 < /dev/null
     status=$?
     word=complete; [ $status -eq 0 ] || word="failed $status"
     {{ echo "$word" && grep -v '^[[:space:]]*$' $said | tail -n 20; }} > outcome.new
     sync outcome.new && [ -s outcome.new ] && mv outcome.new outcome && sync . || exit 1
-    rm -f /run/{token}.said
+    rm -f {RUN}/{token}.said
 fi
 read -r word < outcome
 echo "{token}: $word"
@@ -221,7 +222,7 @@ def arm(token: str, seconds: int, bundle: Bundle) -> str:
     """Unpack, write units, enable and start the timer, all of it on the disk; when one step fails, nothing is left."""
     folder, stamp = folder_of(token), stamp_of(token)
     timer, service = f"{UNITS}/{token}.timer", f"{UNITS}/{token}.service"
-    return f"""{HEAD}{_SYSTEMD}
+    return f"""{_WHERE}{_ROOT}{_systemd()}
 undo() {{
     systemctl disable {token}.timer; systemctl stop {token}.timer
     cd /; rm -rf {folder} {timer} {service} {stamp}
@@ -272,7 +273,7 @@ def armed() -> str:
     Units of which systemd knows nothing count too, and folders whose units are gone: somebody has to look at them. A
     folder in which all is done, or in which arming never came that far, does not.
     """
-    return f"""{HEAD}{_SYSTEMD}{_BEGUN}
+    return f"""{_WHERE}{_ROOT}{_systemd()}{_BEGUN}
 {{
     ls {UNITS} 2>/dev/null | sed -n -e 's/^\\(holdfast-[a-z0-9-]*\\)[.]timer$/\\1/p'
     systemctl list-units --all --plain --no-legend 'holdfast-*.timer' |
@@ -301,7 +302,7 @@ def disarm(token: str) -> str:
     """
     folder, stamp = folder_of(token), stamp_of(token)
     files = f"{UNITS}/{token}.timer {UNITS}/{token}.service {folder} {stamp} {UNITS}/timers.target.wants/{token}.timer"
-    return f"""{HEAD}{_SYSTEMD}{_BEGUN}
+    return f"""{_WHERE}{_ROOT}{_systemd()}{_BEGUN}
 if ! begun {folder} {token}; then
     systemctl stop {token}.timer >/dev/null 2>&1
 fi
@@ -331,7 +332,7 @@ echo ok
 
 def outcome(token: str) -> str:
     """Says the outcome, a line each as ``outcome ...``; nothing while there is none."""
-    return f"""{HEAD}
+    return f"""{_WHERE}{_ROOT}
 [ ! -e {folder_of(token)}/outcome ] || sed 's/^/outcome /' {folder_of(token)}/outcome
 echo ok
 """

@@ -1,0 +1,197 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The change under a guard as a process: plays it on one host, ends it in time, and ends it when nobody listens.
+
+A change must not go on once its host may revert, nor when whoever would have proved it is gone. The action plugin
+cannot see to that: it is killed without a word, or stands still. So this process does, with a clock of its own, and a
+watcher (``watcher``) ends the play should this one be killed too. It is run by ``_bootstrap.py`` as a supervisor is,
+takes one order down its stdin, and sends ``heard`` and one ``end`` up its stdout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
+from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import unsafe
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Execution, HostResult
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import ExecutionInputs
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home, inbox
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import require_runner
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, Lines
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import (
+    ExecutionEnd,
+    Heard,
+    LaunchContext,
+    Launcher,
+)
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions, RunSecrets, SecretFiles
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import Ears
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.unsafe_yaml import write_vars
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.watcher import Watcher
+
+VERSION = 1
+PROGRAM = "supervise_change"
+NODE = "change"
+
+
+@dataclass
+class ChangeOrder:
+    """What is to be played, on which host, for how long.
+
+    ``play``: the play, without its hosts. ``variables``: its own, whose text is never rendered. ``extra``: the extra
+    variables of the command that is running, in their order: files of them by path, others as data. ``scopes``: the
+    variable ``holdfast`` of a workflow around it. ``limit``: seconds after which the play is ended.
+    """
+
+    host: str
+    play: dict[str, Any]
+    limit: float
+    variables: dict[str, Any] = field(default_factory=dict)
+    extra: list[Any] = field(default_factory=list)
+    scopes: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, Any] = field(default_factory=dict)
+    implicit_localhost: bool = True
+    check: bool = False
+    version: int = VERSION
+
+    def to_line(self) -> str:
+        """The order as one line."""
+        return json.dumps(asdict(self), default=str) + "\n"
+
+    @classmethod
+    def from_line(cls, line: str) -> ChangeOrder:
+        """The order in a line; raises HoldfastError for anything else."""
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise HoldfastError(f"the order for a change is no JSON: {error}") from error
+        known = {entry.name for entry in fields(cls)}
+        if not isinstance(data, dict) or data.get("version") != VERSION or set(data) - known:
+            raise HoldfastError("the order for a change comes from another version of Holdfast")
+        return cls(**data)
+
+
+def carry_out(order: ChangeOrder, lines: Lines, feed: Feed, watcher: Watcher) -> HostResult:
+    """Play the change; returns how the host ended it. Raises HoldfastError when it cannot be played."""
+    require_runner()
+    folder = Path(tempfile.mkdtemp(prefix="holdfast-change-"))
+    run_id = f"change-{int(time.time() * 1000)}-{os.getpid()}"
+    watcher.watch(run_id, folder)
+    ears = Ears(lines, False, inbox.me())
+    try:
+        launcher = Launcher(_context(order, run_id, folder), ears.arrivals.put)
+        execution = Execution(f"{run_id}/{NODE}/1/{DO}/1", NODE, "1", 0, DO, 1, (order.host,), order.limit)
+        launcher.start(execution, _inputs(order, folder))
+        return _until_its_end(order, launcher, execution, ears.arrivals, feed)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _context(order: ChangeOrder, run_id: str, folder: Path) -> LaunchContext:
+    secrets = RunSecrets.from_dict(order.secrets)
+    files = SecretFiles(home.private_folder(folder / "secrets"), secrets)
+    return LaunchContext(
+        run_id=run_id,
+        run_folder=folder,
+        options=RunOptions.from_dict(order.options),
+        arguments=(*files.arguments(), *_extra_arguments(order.extra, folder / "secrets")),
+        implicit_localhost=order.implicit_localhost,
+        check=order.check,
+        mask=Mask(secrets.texts()),
+    )
+
+
+def _extra_arguments(extra: Sequence[Any], folder: Path) -> list[str]:
+    """The extra variables as arguments; none of their values becomes one."""
+    arguments = []
+    for number, source in enumerate(extra):
+        path = str(source)
+        if isinstance(source, Mapping):
+            path = str(folder / f"extra-{number}.yml")
+            write_vars(path, dict(source))
+        arguments += ["--extra-vars", f"@{path}"]
+    return arguments
+
+
+def _inputs(order: ChangeOrder, folder: Path) -> ExecutionInputs:
+    """The play as a playbook of its own."""
+    path = folder / "secrets" / "play.yml"
+    play = {"name": "Change under guard", "hosts": "all", **order.play}
+    if order.variables:
+        play["vars"] = unsafe(order.variables)
+    write_vars(path, [play])
+    return ExecutionInputs(Action("playbook", str(path)), {}, unsafe(order.scopes))
+
+
+def _until_its_end(
+    order: ChangeOrder, launcher: Launcher, execution: Execution, arrivals: queue.SimpleQueue[Any], feed: Feed
+) -> HostResult:
+    deadline, reason = time.monotonic() + order.limit, ""
+    while True:
+        try:
+            arrival = arrivals.get(timeout=max(0.0, deadline - time.monotonic()) if not reason else None)
+        except queue.Empty:
+            reason = "timeout"
+            launcher.cancel(execution.id, reason)
+            continue
+        if isinstance(arrival, Heard):
+            feed.send("heard", what=arrival.kind, text=arrival.text)
+        elif isinstance(arrival, ExecutionEnd):
+            return _result(order, arrival)
+        else:
+            reason = "cancel"
+            launcher.cancel(execution.id, reason)
+
+
+def _result(order: ChangeOrder, end: ExecutionEnd) -> HostResult:
+    found = end.results[order.host]
+    said = [found.message] if found.message else []
+    if end.ended_for == "timeout":
+        said.append(f"it took longer than the {order.limit:.0f} s that its timer leaves")
+    if end.left.stubborn:
+        said.append(f"processes that did not end: {', '.join(each.render() for each in end.left.stubborn)}")
+    return HostResult(found.state, "; ".join(said))
+
+
+def main() -> int:
+    """Carry out the order on stdin."""
+    watcher = Watcher.fork()
+    feed = Feed(os.fdopen(os.dup(1), "w", encoding="utf-8"))
+    os.dup2(2, 1)  # nothing but the feed may write to the starter
+    state = states.ERROR
+    try:
+        lines = Lines(0)
+        state, message = carry_out(ChangeOrder.from_line(lines.next() or ""), lines, feed, watcher)
+        feed.send("end", state=state, message=message)
+    except HoldfastError as error:
+        feed.send("refused", message=str(error))
+    except BaseException as error:
+        # without a farewell the watcher ends whatever is left
+        feed.send("refused", message=f"what plays the change broke: {type(error).__name__}: {error}")
+        feed.close()
+        raise
+    feed.close()
+    with contextlib.suppress(OSError):
+        watcher.farewell()
+    return 0 if state == states.SUCCESSFUL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
