@@ -26,3 +26,23 @@ LKG_DIFF: dict[str, Any] = {
     "before": {"type": "str", "default": "lkg"},
     "after": {"type": "str", "default": "last"},
 }
+
+LKG_GUARD: dict[str, Any] = {
+    "role": {"type": "str", "default": ""},
+    "tasks": {"type": "str", "default": ""},
+    "vars": {"type": "dict", "default": {}},
+    "gather_facts": {"type": "bool", "default": True},
+    "timer": {"type": "int", "default": 300},
+    "settle": {"type": "int", "default": 30},
+    "grace": {"type": "int", "default": 300},
+    "probes": {"type": "list", "elements": "dict", "default": []},
+    "retries": {"type": "int", "default": 5},
+    "delay": {"type": "float", "default": 2.0},
+    "platform": {"type": "str", "default": ""},
+    "options": {"type": "dict", "default": {}},
+    "sections": {"type": "list", "elements": "str", "default": []},
+    "host": {"type": "str", "default": ""},
+    "promote": {"type": "bool", "default": True},
+    "reason": {"type": "str", "default": ""},
+    "left_over": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
+}
