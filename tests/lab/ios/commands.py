@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -54,6 +55,7 @@ class Commands:
             ("write memory", self._save),
             ("delete", self._delete),
             ("more", self._more),
+            ("verify /md5", self._verify),
             ("dir", self._directory),
             ("archive config", self._archive),
             ("reload", self._reload),
@@ -173,6 +175,11 @@ class Commands:
 
     async def _more(self, _terminal: Terminal, words: list[str]) -> str:
         return self.machine.configuration(" ".join(words)).replace("\x03", "^C")
+
+    async def _verify(self, _terminal: Terminal, words: list[str]) -> str:
+        path = " ".join(words)
+        digest = hashlib.md5(self.machine.read(path), usedforsecurity=False).hexdigest()
+        return f".Done!\nverify /md5 ({path}) = {digest}"
 
     async def _directory(self, _terminal: Terminal, words: list[str]) -> str:
         if words not in ([], ["flash:"], ["flash:/"]):

@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncssh
 
 from .commands import Commands
-from .session import Session, copied
+from .session import Session
 
 LOOK = 0.05
 """Seconds between two looks whether somebody who is cut off may be heard again."""
@@ -57,8 +57,8 @@ class Gate:
                 await asyncio.gather(self._pump(reader, inner_writer, peer), self._pump(inner_reader, writer, peer))
             finally:
                 inner_writer.close()
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.CancelledError):
+            pass  # cancelled is who is there when the double ends
         finally:
             self._open.discard(writer)
             with contextlib.suppress(OSError):
@@ -97,8 +97,6 @@ async def serve(commands: Commands, inner: Path) -> None:
         if process.command is None:
             user = str(process.get_extra_info("username"))
             await Session(process, commands, user).serve()
-        elif process.command.startswith("scp "):
-            await copied(process, commands)
         else:
             process.stdout.write(b"% Error: IOS double: not modelled: a command without a terminal\r\n")
             process.exit(1)

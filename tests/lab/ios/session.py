@@ -11,9 +11,12 @@ import asyncssh
 
 from .commands import Commands
 from .grammar import NotModelled, Refused
+from .tcl import Tcl
 from .tree import banner
 
 INTERRUPT, END, ERASE = 0x03, 0x1A, (0x08, 0x7F)
+LONGEST = 254
+"""Characters of a line that IOS takes."""
 
 
 class Left(Exception):
@@ -29,6 +32,7 @@ class Session:
         self._open = True
         self._configuring = False
         self._context = ""
+        self._tcl: Tcl | None = None
 
     async def serve(self) -> None:
         """Answer until the session ends."""
@@ -59,6 +63,8 @@ class Session:
     @property
     def _prompt(self) -> str:
         name = self._commands.machine.running.hostname[:20]
+        if self._tcl:
+            return f"{name}(tcl)#"
         if not self._configuring:
             return f"{name}#"
         kinds = {"acl": "-ext-nacl", "": ""}
@@ -73,13 +79,28 @@ class Session:
             return
         self._commands.machine.asked.append(line)
         try:
-            said = await (self._configure(line) if self._configuring else self._commands.run(self, line))
+            said = await self._answer(line)
         except Refused as error:
             said = str(error)
         except NotModelled as error:
             said = f"% Error: IOS double: not modelled: {error}"
         if said:
             self._write(said)
+
+    async def _answer(self, line: str) -> str:
+        if len(line) > LONGEST:
+            raise NotModelled(f"a line of more than {LONGEST} characters")
+        if self._tcl and line == "tclquit":
+            self._tcl = None
+            return ""
+        if self._tcl:
+            return self._tcl.run(line)
+        if self._configuring:
+            return await self._configure(line)
+        if line == "tclsh":
+            self._tcl = Tcl(self._commands.machine)
+            return ""
+        return await self._commands.run(self, line)
 
     async def _configure(self, line: str) -> str:
         if line in ("end", "exit"):
@@ -130,50 +151,3 @@ class Session:
             self._typed = await self._process.stdin.read(65536)
             if not self._typed:
                 raise Left
-
-
-async def copied(process: asyncssh.SSHServerProcess[bytes], commands: Commands) -> None:
-    """Serve one file to ``scp``, or take one from it, as the scp server of IOS does when it is enabled."""
-    words = (process.command or "").split()
-    machine = commands.machine
-    machine.asked.append(" ".join(words))
-    if not machine.running.has("ip scp server enable"):
-        process.stdout.write(b"\x01Administratively disabled.\n")
-    elif "-t" in words:
-        await _take(process, commands, words[-1])
-    elif "-f" in words:
-        await _give(process, commands, words[-1])
-    process.exit(0)
-
-
-async def _take(process: asyncssh.SSHServerProcess[bytes], commands: Commands, path: str) -> None:
-    process.stdout.write(b"\0")
-    head = await process.stdin.readline()
-    while head.startswith(b"T"):  # times of the file
-        process.stdout.write(b"\0")
-        head = await process.stdin.readline()
-    if not head.startswith(b"C"):
-        process.stdout.write(b"\x01IOS double: not modelled: this in scp: " + head.strip() + b"\n")
-        return
-    process.stdout.write(b"\0")
-    data = await process.stdin.readexactly(int(head.split()[1]))
-    await process.stdin.readexactly(1)
-    try:
-        commands.machine.write(path, data)
-    except (Refused, NotModelled) as error:
-        process.stdout.write(f"\x01{error}\n".encode())
-    else:
-        process.stdout.write(b"\0")
-
-
-async def _give(process: asyncssh.SSHServerProcess[bytes], commands: Commands, path: str) -> None:
-    await process.stdin.readexactly(1)
-    try:
-        data = commands.machine.read(path)
-    except (Refused, NotModelled):
-        process.stdout.write(f"\x01{path}: No such file or directory\n".encode())
-        return
-    process.stdout.write(f"C0644 {len(data)} {path.rpartition(':')[2].lstrip('/')}\n".encode())
-    await process.stdin.readexactly(1)
-    process.stdout.write(data + b"\0")
-    await process.stdin.readexactly(1)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from .commands import Commands
 from .conftest import Stage
 from .grammar import NotModelled, Refused
 from .machine import Machine
+from .tcl import Tcl
 from .tree import Configuration, replace
 
 MINE = "192.0.2.5"
@@ -226,22 +226,34 @@ def test_a_wish_that_does_not_exist_is_refused(stage: Stage) -> None:
 COMMAND = "ansible.netcommon.cli_command"
 
 
-def test_ansible_reads_configures_and_copies_a_file(stage: Stage, tmp_path: Path) -> None:
-    sent = tmp_path / "sent.cfg"
-    sent.write_text("hostname fromfile\nend\n", encoding="ascii")
+def test_ansible_reads_configures_and_is_refused(stage: Stage) -> None:
     description = {"name": "config", "cisco.ios.ios_config": {"parents": "interface GigabitEthernet0/1",
                    "lines": ["description by ansible"]}}  # fmt: skip
-    put = {"name": "put", "ansible.netcommon.net_put": {"src": str(sent), "dest": "flash:sent.cfg"}}
     wrong: dict[str, Any] = {"name": "wrong", COMMAND: {"command": "show ip route"}, "ignore_errors": True}
     facts = {"name": "facts", "cisco.ios.ios_facts": {"gather_subset": ["default", "config"]}}
-    played = stage.play(facts, description, {**description, "name": "again"}, put, wrong)
+    played = stage.play(facts, description, {**description, "name": "again"}, wrong)
     assert played.result("facts")["ansible_facts"]["ansible_net_hostname"] == "sw1"
     assert played.result("config")["changed"]
     assert not played.result("again")["changed"]
     assert "not modelled: 'show ip route'" in played.result("wrong")["msg"]
-    state = stage.control.state()
-    assert " description by ansible\n" in state["running"]
-    assert state["flash"] == {"sent.cfg": sent.read_text(encoding="ascii")}
+    assert " description by ansible\n" in stage.control.state()["running"]
+
+
+def test_tcl_writes_a_file_and_substitutes_nothing_that_is_not_modelled() -> None:
+    machine = device().machine
+    tcl = Tcl(machine)
+    for line in ('set f [open "flash:x.cfg" w]', r'puts -nonewline $f "a\040b\003"', 'puts -nonewline $f "c"'):
+        tcl.run(line)
+    for line in ('puts -nonewline $f "$a"', 'puts -nonewline $f "[a]"', r'puts -nonewline $f "\x20"', "source x"):
+        with pytest.raises(NotModelled):
+            tcl.run(line)
+    tcl.run("close $f")
+    assert machine.flash["x.cfg"] == b"a b\x03c"
+    with pytest.raises(Refused):
+        tcl.run("close $f")
+    machine.give({"flash_full": True})
+    with pytest.raises(Refused, match="No space left"):
+        tcl.run('set f [open "flash:y.cfg" w]')
 
 
 def test_a_wrong_password_is_refused_and_silence_is_no_answer(stage: Stage) -> None:
