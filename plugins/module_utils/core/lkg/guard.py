@@ -74,6 +74,7 @@ class Guard:
             self._disarm(before, after)
         except Broken as broken:
             self._go_back(before, broken)
+        self._make_lasting()
         return self._promote(checks)
 
     def check(self) -> str:
@@ -97,7 +98,7 @@ class Guard:
         except HoldfastError as error:
             raise self._unchanged(words.LOOK, str(error)) from error
         if before.gaps:
-            gaps = "; ".join(f"{section}: {why}" for section, why in sorted(before.gaps.items()))
+            gaps = words.gaps_of(before)
             raise self._unchanged(words.LOOK, f"what cannot be read could not be brought back: {gaps}")
         return before
 
@@ -221,11 +222,8 @@ class Guard:
         try:
             after = self._world.read()
             if after.gaps:
-                gaps = "; ".join(f"{section}: {why}" for section, why in sorted(after.gaps.items()))
-                raise Broken(words.SNAPSHOT, f"the new state could not be brought back later: {gaps}")
+                raise HoldfastError(f"the new state could not be brought back later: {words.gaps_of(after)}")
             self.after = self._world.keep(after)
-        except Broken:
-            raise
         except HoldfastError as error:
             raise Broken(words.SNAPSHOT, str(error)) from error
         return after
@@ -270,6 +268,14 @@ class Guard:
             return world.difference(after, world.read()).same and not world.difference(before, after).same
         except HoldfastError:
             return False
+
+    def _make_lasting(self) -> None:
+        """A device that saves what runs is another one afterwards, so it is its snapshot then that can be promoted."""
+        try:
+            if self._world.make_lasting():
+                self.after = self._world.keep(self._world.read())
+        except HoldfastError as error:
+            raise self._failure(words.LASTING, str(error), words.KEPT) from error
 
     def _promote(self, checks: Sequence[Check]) -> str:
         if not self._plan.promote:

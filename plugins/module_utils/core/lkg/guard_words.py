@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
 
 LOOK = "looking at the host"
 ARM = "arming its timer"
@@ -18,6 +19,7 @@ REACH = "proving that it can be reached"
 HEALTH = "health checks"
 SNAPSHOT = "taking the snapshot after"
 DISARM = "disarming its timer"
+LASTING = "making it outlive a reload"
 PROMOTE = "promoting the new state"
 REVERT = "waiting for its own revert"
 VERIFY = "verifying the state before"
@@ -89,6 +91,11 @@ class GuardFailure(HoldfastError):
             "next_action": self.next_action,
             "elapsed": round(self.elapsed, 1),
         }
+
+
+def gaps_of(snapshot: Snapshot) -> str:
+    """The sections that could not be read, for one line; empty when all could."""
+    return "; ".join(f"{section}: {why}" for section, why in sorted(snapshot.gaps.items()))
 
 
 def what_differs(difference: Difference) -> str:

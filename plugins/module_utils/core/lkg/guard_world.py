@@ -59,5 +59,8 @@ class World(Protocol):
     def checks(self) -> Sequence[Check]:
         """The results of the health checks."""
 
+    def make_lasting(self) -> bool:
+        """Let what runs outlive a reload, on devices that tell it from what they boot; whether anything was done."""
+
     def promote(self, snapshot_id: str, checks: Sequence[Check]) -> None:
         """Make a kept snapshot the last known good one."""

@@ -49,6 +49,7 @@ class Host:
         self.at: dict[str, Callable[[Host], Any]] = {}
         self.skew = 0.0
         self.why_change_failed = ""
+        self.saves = False
 
     # --- time, and what the host does alone ----
 
@@ -131,6 +132,10 @@ class Host:
     def checks(self) -> Sequence[Check]:
         self._asked("checks")
         return self.healthy
+
+    def make_lasting(self) -> bool:
+        self._asked("make_lasting")
+        return self.saves
 
     def promote(self, snapshot_id: str, checks: Sequence[Check]) -> None:
         self._asked("promote", answer=False)

@@ -40,7 +40,7 @@ def test_a_good_change_is_promoted_after_it_was_disarmed() -> None:
     one = guard(host)
     assert one.run() == words.PROMOTED
     assert host.calls == ["armed", "read", "keep", "arm", "armed", "change", "reconnect", "checks", "read", "keep",
-                          "disarm", "promote"]  # fmt: skip
+                          "disarm", "make_lasting", "promote"]  # fmt: skip
     assert (host.text, host.timer, host.lkg, host.archive[host.lkg]) == (NEW, None, one.after, NEW)
     assert [check.name for check in host.evidence] == ["reachable", "web"]
     assert host.archive[one.before] == OLD
@@ -380,7 +380,7 @@ def test_no_answer_to_the_disarming_is_asked_for_again() -> None:
 
     host.at["disarm"] = done_and_lost
     assert guard(host).run() == words.PROMOTED
-    assert host.calls[-3:] == ["reverted", "read", "promote"]
+    assert host.calls[-4:] == ["reverted", "read", "make_lasting", "promote"]
 
 
 def test_no_answer_until_it_reverts_is_a_revert() -> None:
@@ -413,9 +413,25 @@ def test_a_promotion_that_fails_leaves_a_good_state_that_nobody_calls_so() -> No
     assert "lkg_promote, state: s2" in found.next_action
 
 
+def test_a_device_that_saves_is_promoted_as_it_is_then() -> None:
+    host = Host()
+    host.saves = True
+    host.at["make_lasting"] = lambda one: setattr(one, "text", NEW + "! saved\n")
+    guard(host).run()
+    assert host.archive[host.lkg] == NEW + "! saved\n"
+    assert host.calls[-5:] == ["disarm", "make_lasting", "read", "keep", "promote"]
+
+
+def test_a_device_that_does_not_save_is_kept_and_not_promoted() -> None:
+    host = Host()
+    host.at["make_lasting"] = fails("no space left on flash")
+    found = failure(host)
+    assert (found.step, found.state, host.text, host.timer) == (words.LASTING, words.KEPT, NEW, None)
+
+
 # --- killed ----------------------------------------------------------------------------------------------------------
 
-STEPS = ["armed", "read", "keep", "arm", "change", "reconnect", "checks", "disarm", "promote"]
+STEPS = ["armed", "read", "keep", "arm", "change", "reconnect", "checks", "disarm", "make_lasting", "promote"]
 
 
 @pytest.mark.parametrize("hook_before", [True, False])
@@ -435,7 +451,7 @@ def test_killed_at_any_step_it_ends_old_before_the_disarming_and_new_after_it(st
     with pytest.raises(Killed):
         guard(host).run()
     host.pass_by(310)
-    disarmed = step == "promote" or (step == "disarm" and not hook_before)
+    disarmed = step in ("make_lasting", "promote") or (step == "disarm" and not hook_before)
     assert host.text == (NEW if disarmed else OLD)
     promoted = step == "promote" and not hook_before
     assert (host.lkg and host.archive[host.lkg]) == (NEW if promoted else "")

@@ -1,0 +1,151 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changes a host under a guard. What is decided stands in ``core/lkg/guard.py``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import guard_words as words
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard import Guard
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_words import GuardFailure, Plan
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT, Provider, take
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import registry
+from ansible_collections.holdfast.ops.plugins.module_utils.lkg_arguments import LKG_GUARD
+from ansible_collections.holdfast.ops.plugins.plugin_utils import _command_line as command_line
+from ansible_collections.holdfast.ops.plugins.plugin_utils._archive import ArchiveAction
+from ansible_collections.holdfast.ops.plugins.plugin_utils._change import What, play_change
+from ansible_collections.holdfast.ops.plugins.plugin_utils._device import ActionDevice
+from ansible_collections.holdfast.ops.plugins.plugin_utils._guarded import GuardWorld
+from ansible_collections.holdfast.ops.plugins.plugin_utils._reached import Reached
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
+
+SHORTEST = 60
+_PATIENCE = 10
+"""Seconds that a host has to begin to answer."""
+
+
+class ActionModule(ArchiveAction):
+    _requires_connection = True
+    argument_spec = LKG_GUARD
+
+    def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        what = self._what(arguments)
+        device = ActionDevice(self, task_vars)
+        way = registry.way_to(device.connection, device.is_windows)
+        network_os = str(self._templar.template(task_vars.get("ansible_network_os") or ""))
+        platform = registry.platform_of(way, network_os, arguments["platform"])
+        provider = registry.provider_for(platform, command_line.plain(arguments["options"]), way)
+        host = self.host(arguments, task_vars)
+        world = self._world(device, provider, host, platform, what, arguments, task_vars)
+        plan = Plan(
+            host=host,
+            token=f"holdfast-{int(time.time())}-{secrets.token_hex(3)}",
+            seconds=arguments["timer"],
+            settle=arguments["settle"],
+            grace=arguments["grace"],
+            left_over=arguments["left_over"],
+            promote=arguments["promote"],
+        )
+        result = self._guarded(Guard(world, plan, provider.declaration.armed == AT_COMMIT), world)
+        how = provider.declaration.reverts
+        return {
+            **result,
+            "host": host,
+            "platform": platform,
+            "timer": {"token": plan.token, "seconds": plan.seconds, "how": how},
+        }
+
+    def _guarded(self, guard: Guard, world: GuardWorld) -> dict[str, Any]:
+        """The guard, to its end, and what the task reports of it."""
+        check = bool(self._task.check_mode)
+        result: dict[str, Any] = {}
+        try:
+            with self._impatient():
+                state = guard.check() if check else guard.run()
+            result = {"changed": check or self._has_changed(guard, world), "state": state}
+        except GuardFailure as failure:
+            result = {"changed": failure.state != words.UNCHANGED, **failure.as_result()}
+        if guard.differs is not None:
+            result["differences"] = guard.differs.as_data()
+            if self._task.diff:
+                result["diff"] = {"prepared": "\n".join(guard.differs.render()) + "\n"}
+        kept = {when: world.kept[name].as_data() if name else {} for when, name in
+                (("before", guard.before), ("after", guard.after))}  # fmt: skip
+        checks = [{"name": one.name, "healthy": one.healthy, "detail": one.detail} for one in world.asked]
+        return {**result, **kept, "checks": checks, "left_over": guard.left_over, "said": world.said}
+
+    @staticmethod
+    def _has_changed(guard: Guard, world: GuardWorld) -> bool:
+        return world.kept[guard.before].digest != world.kept[guard.after].digest
+
+    def _what(self, arguments: dict[str, Any]) -> What:
+        """The change, once the arguments make sense."""
+        role, tasks = arguments["role"], arguments["tasks"]
+        if bool(role) == bool(tasks):
+            raise HoldfastError("say what the change is: either a role (role) or a file of tasks (tasks)")
+        if arguments["timer"] < SHORTEST:
+            raise HoldfastError(f"timer: {arguments['timer']} s are too short to prove anything; {SHORTEST} at least")
+        if arguments["settle"] < 0 or arguments["grace"] < 0:
+            raise HoldfastError("settle and grace are seconds, 0 or more")
+        if tasks:
+            try:
+                tasks = str(self._find_needle("tasks", tasks))
+            except AnsibleError as error:
+                raise HoldfastError(
+                    f"tasks: there is no file {tasks} where Ansible looks for tasks: {error}"
+                ) from error
+        return What(role, tasks, arguments["vars"], arguments["gather_facts"])
+
+    def _world(
+        self,
+        device: ActionDevice,
+        provider: Provider,
+        host: str,
+        platform: str,
+        what: What,
+        arguments: dict[str, Any],
+        task_vars: dict[str, Any],
+    ) -> GuardWorld:
+        inventory_host = str(task_vars["inventory_hostname"])
+        run = os.environ.get(processes.RUN, "")
+
+        def snapshot() -> Snapshot:
+            notes = getattr(provider, "notes", None)
+            return take(
+                provider,
+                device,
+                host=host,
+                platform=platform,
+                now=time.time(),
+                sections=arguments["sections"],
+                notes=notes(device) if notes else None,
+                run=run,
+            )
+
+        return GuardWorld(
+            device=device,
+            provider=provider,
+            archive=self.archive(),
+            take=snapshot,
+            play=lambda limit: play_change(self, inventory_host, what, limit, task_vars),
+            health={name: command_line.plain(arguments[name]) for name in ("probes", "retries", "delay")},
+            show=lambda text: self._display.display(f"    {inventory_host} | {text}"),
+            run=run,
+            reason=arguments["reason"],
+        )
+
+    @contextlib.contextmanager
+    def _impatient(self) -> Iterator[None]:
+        """Within this block a host that falls silent is noticed, and no connection is shared with anybody."""
+        with Reached(self).impatient(_PATIENCE):
+            yield
