@@ -31,7 +31,7 @@ class Terminal(Protocol):
     async def ask(self, question: str) -> str:
         """Ask, and return the answer."""
 
-    def configure(self) -> None:
+    def configure_mode(self) -> None:
         """Go into the configuration mode."""
 
     def leave(self) -> None:
@@ -92,7 +92,7 @@ class Commands:
             if not match:
                 raise NotModelled(f"'configure terminal {' '.join(words)}'")
             said = self.rollback.begin(int(match[2]), bool(match[1]), terminal.user) + "\n"
-        terminal.configure()
+        terminal.configure_mode()
         return said + "Enter configuration commands, one per line.  End with CNTL/Z."
 
     async def _confirm(self, _terminal: Terminal, words: list[str]) -> str:

@@ -50,7 +50,7 @@ class Session:
         self._write(question)
         return (await self._read()).strip()
 
-    def configure(self) -> None:
+    def configure_mode(self) -> None:
         """Go into the configuration mode."""
         self._configuring, self._context = True, ""
 

@@ -74,9 +74,9 @@ class CiscoIos:
         return {RUNNING_ITEM if name == CONFIG else STARTUP_ITEM: text}
 
     def shown(self, device: Device, section: str) -> str:
-        """A configuration as the device shows it. Raises HoldfastError when it is not there or not whole."""
+        """A configuration from its first command on. Raises HoldfastError when it is not there or not whole."""
         command = "show running-config" if section == CONFIG else "show startup-config"
-        text = self.ask(device, command, secret=True)
+        text = texts.without_header(self.ask(device, command, secret=True))
         if section == STARTUP and "startup-config is not present" in text:
             raise HoldfastError("there is no startup configuration: after a reload the device would have none at all")
         if not texts.complete(text):

@@ -33,9 +33,25 @@ _TIME = re.compile(
 # --- configurations --------------------------------------------------------------------------------------------------
 
 
+_HEADER = re.compile(
+    r"(?:\s*(?:!.*|Building configuration.*|(?:Current|Startup) configuration.*|Using \d+ out of.*)?\n)*"
+)
+
+
+def without_header(text: str) -> str:
+    """A configuration from its first command on; how many comments are before it depends on when it was changed."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    header = _HEADER.match(plain)
+    return plain[header.end() :] if header else plain
+
+
 def same(one: str, other: str) -> bool:
-    """Whether two configurations say the same, but for what changes by itself."""
-    return normal_text(CISCO_IOS, "config", one) == normal_text(CISCO_IOS, "config", other)
+    """Whether two configurations say the same, but for what changes by itself, and for comments."""
+    return _said(one) == _said(other)
+
+
+def _said(text: str) -> list[str]:
+    return [line for line in normal_text(CISCO_IOS, "config", text).split("\n") if not line.startswith("!")]
 
 
 def saved(running: str, startup: str) -> bool:
