@@ -186,24 +186,37 @@ END
 SETTINGS = r"""
 # --- settings of the kernel ---
 
-# Some settings change others, so all are looked at three times; what is wrong after that stays wrong.
+# The settings that are not as they were, and those that are gone ("-"). Not by read, which takes a character at a time:
+# of a setting one gets the first only.
+wrong_settings() {
+    awk '{
+        wanted = substr($0, length($1) + 2)
+        now = ""
+        there = (getline now < $1) >= 0
+        close($1)
+        if (!there) print "-", $1
+        else if (now != wanted) print "+", $1, wanted
+    }' settings.wanted
+}
+
+# Some settings change others, so all are looked at again and again; what is wrong after that stays wrong.
 settings() {
     for pass in 1 2 3 4; do
-        while IFS=' ' read -r path value; do
-            now=''
-            if [ -r "$path" ]; then IFS=' ' read -r now < "$path"; fi
-            [ "$now" != "$value" ] || [ ! -e "$path" ] || continue
-            if [ "$pass" = 4 ]; then
-                if [ -e "$path" ]; then
-                    failed "sysctl ${path#/proc/sys/} cannot be set to '$value'; it is '$now'"
-                else
-                    failed "sysctl ${path#/proc/sys/} is not there any more"
-                fi
-            elif [ -e "$path" ]; then
-                [ "$pass" != 1 ] || say "sysctl ${path#/proc/sys/}: $value"
+        wrong=$(wrong_settings)
+        while IFS=' ' read -r there path value; do
+            [ -n "$there" ] || continue
+            name=${path#/proc/sys/}
+            if [ "$there" = - ]; then
+                [ "$pass" != 4 ] || failed "sysctl $name is not there any more, or cannot be read"
+            elif [ "$pass" = 4 ]; then
+                failed "sysctl $name cannot be set to '$value'; it is '$(cat "$path")'"
+            else
+                [ "$pass" != 1 ] || say "sysctl $name: $value"
                 (printf '%s\n' "$value" > "$path") 2>/dev/null
             fi
-        done < settings.wanted
+        done <<END
+$wrong
+END
     done
 }
 """

@@ -217,6 +217,19 @@ def test_connections_come_up_again_unless_they_do_so_by_hand() -> None:
     assert f"{folder}/a) later connection:{uuid} ;;" in script and f"{folder}/b) later connection: ;;" in script
 
 
+# --- settings: those of this machine, of which none is changed ---
+
+
+def test_settings_that_are_right_are_left_alone_and_one_that_is_gone_is_named(host: Host) -> None:
+    wanted = host.snapshot(Rhel(), "sysctl")
+    assert host.go_back(Rhel().bundle(wanted)).stdout == DONE
+    gone = {"net.ipv4": {"net.ipv4.conf.gone0.forwarding": "1"}}
+    done = host.go_back(Rhel().bundle(Snapshot("h", "rhel", 1.0, {"sysctl": gone})))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        1, "FAILED: sysctl net/ipv4/conf/gone0/forwarding is not there any more, or cannot be read",
+    )  # fmt: skip
+
+
 # --- firewall, packages -------------------------------------------------------------------------------------------
 
 
