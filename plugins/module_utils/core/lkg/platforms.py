@@ -119,15 +119,27 @@ WINDOWS = Platform(
     "Windows Server",
     terminal=False,
     blocks=False,
-    # Services of a session carry a number that is another one each time somebody signs in.
+    # Values that Windows itself writes; services of a session are told by their type, where they are read.
     volatile_keys=(
-        Keys("services", r"[^.]+_[0-9a-f]{4,8}", "CDPUserSvc_4f2d1"),
-        Keys("*", r"(?:.*\.)?(?:pid|process_id|uptime|last_boot(?:_time)?|last_logon|last_write_time)", "W32Time.pid"),
-        Keys("updates", r"(?:.*\.)?(?:last_search_(?:time|success)|last_install_time)", "last_search_time"),
+        Keys("registry", r".*\\Tcpip6?\\Parameters\\Interfaces\\.*\.(?:Lease|Lease(?:Obtained|Terminates)Time|T[12])",
+             r"HKLM:\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters\Interfaces\{0a1b}.LeaseObtainedTime"),
+        Keys("registry", r".*\\W32Time\\(?:.*\.SpecialPollTimeRemaining|SecureTimeLimits(?:\\.*)?\.SecureTime.*)",
+             r"HKLM:\SYSTEM\CurrentControlSet\Services\W32Time\TimeProviders\NtpClient.SpecialPollTimeRemaining"),
+        Keys("registry", r".*\\WindowsUpdate\\Auto Update(?:\\.*)?\.(?:LastSuccessTime|LastOnline.*|NextDetectionTime)",
+             r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update.NextDetectionTime"),
     ),
-    secrets=_FILES,
+    secrets=(
+        *_FILES,
+        # Names of values have spaces; before the text stands its type.
+        Rule(
+            _SECRET_WORDS,
+            r"\s*\"[^\"]*(?:password|passwd|passphrase|secret|token|psk|community|pwd)[^\"]*\": "
+            r"\"(?:string|expand|multi|binary) (?P<secret>(?:[^\"\\]|\\.)+)\",?$",
+            ' "Proxy Password (old)": "string Pr0xyPassw0rd",',
+        ),
+    ),
     open=("features", "services", "updates"),
-)
+)  # fmt: skip
 
 PLATFORMS: Mapping[str, Platform] = {
     platform.name: platform

@@ -12,13 +12,29 @@ from __future__ import annotations
 _BEGIN = r"""
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
-$Ansible.Changed = $false
+try {
 """
-_ALONE = "[CmdletBinding(SupportsShouldProcess)]\nparam()" + _BEGIN
+_END = r"""
+}
+catch {
+    ConvertTo-Json -Compress -InputObject @{ wrong = [string]$_.Exception.Message }
+}
+"""
 
-UPDATES = (
-    _ALONE
-    + r"""
+
+def reading(body: str, parameters: str = "") -> str:
+    """A script that changes nothing. Whatever goes wrong in it is written as ``wrong``."""
+    begin = f"[CmdletBinding(SupportsShouldProcess)]\nparam({parameters})\n$Ansible.Changed = $false"
+    return f"{begin}{_BEGIN}{body.strip()}{_END}"
+
+
+def changing(body: str, parameters: str = "") -> str:
+    """A script that changes something: in check mode ``win_powershell`` does not run it."""
+    return f"[CmdletBinding()]\nparam({parameters}){_BEGIN}{body.strip()}{_END}"
+
+
+UPDATES = reading(
+    r"""
 $found = @(Get-CimInstance -ClassName Win32_QuickFixEngineering | Where-Object { $_.HotFixID } | ForEach-Object {
     @{ name = [string]$_.HotFixID; description = [string]$_.Description }
 })
@@ -26,9 +42,8 @@ ConvertTo-Json -Compress -Depth 4 -InputObject @{ updates = $found }
 """
 )
 
-DOMAIN = (
-    _ALONE
-    + r"""
+DOMAIN = reading(
+    r"""
 $computer = Get-CimInstance -ClassName Win32_ComputerSystem -Property Name, Domain, Workgroup, PartOfDomain
 ConvertTo-Json -Compress -InputObject @{
     name = [string]$computer.Name
@@ -55,9 +70,8 @@ function Get-FirewallDefinition {
 """The local rules as the firewall itself keeps them, without the version in front. Rules of a user's apps (``LUOwn``)
 come and go with his logons."""
 
-FIREWALL = (
-    _ALONE
-    + RULE_FUNCTIONS
+FIREWALL = reading(
+    RULE_FUNCTIONS
     + r"""
 $profiles = @(Get-NetFirewallProfile | ForEach-Object {
     @{
@@ -100,10 +114,8 @@ function Open-Hive([string]$Hive) {
 """
 """Values of the registry as a kind and a list of texts; bytes as base64, numbers as .NET writes them (signed)."""
 
-REGISTRY = (
-    "[CmdletBinding(SupportsShouldProcess)]\nparam([object[]]$Keys, [int]$Most)"
-    + _BEGIN
-    + VALUE_FUNCTIONS
+REGISTRY = reading(
+    VALUE_FUNCTIONS
     + r"""
 $script:left = $Most
 function Read-Key($Base, [string]$Hive, [string]$Path) {
@@ -121,7 +133,8 @@ function Read-Key($Base, [string]$Hive, [string]$Path) {
 
 $found = @(foreach ($chosen in $Keys) { Read-Key (Open-Hive $chosen.hive) $chosen.hive $chosen.key })
 ConvertTo-Json -Compress -Depth 6 -InputObject @{ keys = $found }
-"""
+""",
+    "[object[]]$Keys, [int]$Most",
 )
 
 FILE_FUNCTIONS = r"""
@@ -134,10 +147,8 @@ function Get-KeptAttribute([string]$Path) {
 """
 """Attributes that count. The archive attribute does not: each backup takes it away."""
 
-FILES = (
-    "[CmdletBinding(SupportsShouldProcess)]\nparam([string[]]$Paths, [int]$MostBytes)"
-    + _BEGIN
-    + FILE_FUNCTIONS
+FILES = reading(
+    FILE_FUNCTIONS
     + r"""
 $left = $MostBytes
 $found = @(foreach ($path in $Paths) {
@@ -154,5 +165,6 @@ $found = @(foreach ($path in $Paths) {
     }
 })
 ConvertTo-Json -Compress -Depth 4 -InputObject @{ files = $found }
-"""
+""",
+    "[string[]]$Paths, [int]$MostBytes",
 )

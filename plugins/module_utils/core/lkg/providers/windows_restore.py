@@ -205,8 +205,13 @@ function Test-Data($Key, $Value) {
     $now.Count -eq $then.Count -and ($now -join "`0") -ceq ($then -join "`0")
 }
 
-function Restore-Key($Base, $One, $Known) {
-    $path = "$($One.hive)\$($One.key)"
+function Test-Passing([string]$Path, $Patterns) {
+    foreach ($pattern in $Patterns) { if ($Path -match $pattern) { return $true } }
+    $false
+}
+
+function Restore-Key($Base, $One, $Known, $Passing) {
+    $path = $One.path
     $key = $Base.OpenSubKey($One.key, $true)
     if (-not $One.exists) {
         if ($null -ne $key) {
@@ -230,7 +235,7 @@ function Restore-Key($Base, $One, $Known) {
         }
     }
     foreach ($name in $key.GetValueNames()) {
-        if (-not $names.ContainsKey($name)) {
+        if (-not $names.ContainsKey($name) -and -not (Test-Passing "$path.$name" $Passing)) {
             $key.DeleteValue($name)
             Say "registry ${path}: value '$name' removed"
         }
@@ -245,9 +250,9 @@ function Restore-Key($Base, $One, $Known) {
 
 function Restore-Registry($Wanted) {
     $known = @{}
-    foreach ($one in $Wanted) { $known["$($one.hive)\$($one.key)"] = $true }
-    foreach ($one in $Wanted) {
-        Step "registry $($one.hive)\$($one.key)" { Restore-Key (Open-Hive $one.hive) $one $known }
+    foreach ($one in $Wanted.keys) { $known[$one.path] = $true }
+    foreach ($one in $Wanted.keys) {
+        Step "registry $($one.path)" { Restore-Key (Open-Hive $one.hive) $one $known $Wanted.passing }
     }
 }
 """

@@ -4,17 +4,19 @@
 """The PowerShell of timers and restores on a Windows host: a script for each operation, each one round trip.
 
 Each runs in ``ansible.windows.win_powershell``, is the same for every host and gets what differs as parameters, so that
-no secret is part of a script (Windows may log those). Each writes one JSON text, or fails. ASCII, for PowerShell 5.1.
+no secret is part of a script (Windows may log those). Each writes one JSON text. ASCII, for PowerShell 5.1.
 """
 
 from __future__ import annotations
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.windows_reads import changing, reading
+
 FOLDER = r"C:\ProgramData\Holdfast\guard"
 """Where the folders of guards are (as ``%ProgramData%`` usually has it)."""
 
+_STATE = "[string]$Token, [int]$Seconds, [string]$Restore, [string]$Wanted, [string[]]$Contents"
+
 _LOOK = r"""
-$ErrorActionPreference = 'Stop'
-$ProgressPreference = 'SilentlyContinue'
 $guards = Join-Path -Path $env:ProgramData -ChildPath 'Holdfast\guard'
 
 function Find-Task([string]$Pattern) {
@@ -87,9 +89,8 @@ function Remove-Guard([string]$Name) {
 }
 """
 
-ARM = (
-    "[CmdletBinding()]\nparam([string]$Token, [int]$Seconds, [string]$Restore, [string]$Wanted, [string[]]$Contents)\n"
-    + _LOOK
+ARM = changing(
+    _LOOK
     + _STAGE
     + r"""
 function Remove-Old {
@@ -136,14 +137,13 @@ catch {
     throw $why
 }
 ConvertTo-Json -Compress -InputObject @{ left = ($next.ToUniversalTime() - [DateTime]::UtcNow).TotalSeconds }
-"""
+""",
+    _STATE,
 )
 
-ARMED = (
-    "[CmdletBinding(SupportsShouldProcess)]\nparam()\n"
-    + _LOOK
+ARMED = reading(
+    _LOOK
     + r"""
-$Ansible.Changed = $false
 $tokens = @{}
 $tasks = @{}
 foreach ($task in Find-Task 'holdfast-*') {
@@ -176,9 +176,8 @@ ConvertTo-Json -Compress -Depth 4 -InputObject @{ guards = $found }
 """
 )
 
-DISARM = (
-    "[CmdletBinding()]\nparam([string]$Token)\n"
-    + _LOOK
+DISARM = changing(
+    _LOOK
     + _STAGE
     + r"""
 $folder = "$guards\$Token"
@@ -193,21 +192,20 @@ if (Test-Path -LiteralPath $folder) {
 }
 if (-not $begun) { Remove-Guard $Token }
 ConvertTo-Json -Compress -InputObject @{ begun = $begun; outcome = (Read-Whole "$folder\outcome.json") }
-"""
+""",
+    "[string]$Token",
 )
 
-OUTCOME = (
-    "[CmdletBinding(SupportsShouldProcess)]\nparam([string]$Token)\n"
-    + _LOOK
+OUTCOME = reading(
+    _LOOK
     + r"""
-$Ansible.Changed = $false
 ConvertTo-Json -Compress -InputObject @{ outcome = (Read-Whole "$guards\$Token\outcome.json") }
-"""
+""",
+    "[string]$Token",
 )
 
-RUN = (
-    "[CmdletBinding()]\nparam([string]$Token, [int]$Seconds, [string]$Restore, [string]$Wanted, [string[]]$Contents)\n"
-    + _LOOK
+RUN = changing(
+    _LOOK
     + _STAGE
     + r"""
 $folder = "$guards\$Token"
@@ -233,6 +231,7 @@ $outcome = Read-Whole "$folder\outcome.json"
 for ($try = 0; $try -lt 20 -and @(Find-Task $Token).Count -gt 0; $try++) { Start-Sleep -Milliseconds 500 }
 Remove-Guard $Token
 ConvertTo-Json -Compress -InputObject @{ outcome = $outcome }
-"""
+""",
+    _STATE,
 )
 """A restore at once is a task too: SYSTEM runs it as it would a timer's, and no connection that breaks ends it."""

@@ -42,6 +42,8 @@ def ask(device: Device, script: str, parameters: Mapping[str, Any], secret: bool
         found = None
     if not isinstance(found, dict):
         raise HoldfastError("the script on the host did not come to its end: it wrote no answer that can be read")
+    if "wrong" in found:
+        raise HoldfastError(f"the host said: {found['wrong']}")
     return found
 
 

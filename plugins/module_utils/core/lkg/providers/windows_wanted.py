@@ -19,7 +19,9 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot, decoded, encoded
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import WINDOWS
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import windows_firewall
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import normal_items
 
 ATTRIBUTES = "attributes:"
 PROFILE, RULE = "profile/", "rule/"
@@ -212,17 +214,18 @@ def _features(items: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, "installed": state == INSTALLED} for name, state in sorted(items.items())]
 
 
-def _registry(items: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Keys, the outer ones before those in them."""
+def _registry(items: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys, the outer ones before those in them; and the values that Windows itself writes, which are left alone."""
     found = []
-    for path, values in sorted(items.items()):
+    for path, values in sorted(normal_items(WINDOWS, "registry", items).items()):
         hive, key = chosen_keys([path])[0]
         listed = []
         for name, text in sorted((values or {}).items()):
             kind, data = value_data(text)
             listed.append({"name": name, "kind": kind, "data": data})
-        found.append({"hive": hive, "key": key, "exists": values is not None, "values": listed})
-    return found
+        found.append({"path": path, "hive": hive, "key": key, "exists": values is not None, "values": listed})
+    passing = [f"^(?:{keys.pattern})$" for keys in WINDOWS.volatile_keys if keys.section == "registry"]
+    return {"keys": found, "passing": passing}
 
 
 def _files(items: Mapping[str, Any], contents: list[bytes]) -> list[dict[str, Any]]:
