@@ -199,7 +199,9 @@ _MAKERS: Mapping[str, Callable[[Snapshot], Made]] = {
 def _concerns(wanted: Snapshot) -> str:
     """Shell: what has to be done once a file was written: restart services of its name, bring connections up."""
     paths = sorted(name[len(ATTRIBUTES) :] for name in wanted.sections.get("files", ()) if name.startswith(ATTRIBUTES))
-    running = {name for name, unit in _named_units(wanted).items() if unit.get("active")}
+    known = wanted.sections.get("units", {})
+    running = {name for name, unit in known.items() if name != "others" and unit.get("active")}
+    running |= set(known.get("others", ()))  # they may run, and are restarted only if they do
     cases = []
     for path in paths:
         units = sorted(candidates(path) & running - set(_NEVER_RESTARTED))
@@ -212,10 +214,6 @@ def _concerns(wanted: Snapshot) -> str:
     deepest_first = sorted(cases, key=lambda case: -case.count("/"))
     others = "".join(f"    {quote(folder)}*) later connection: ;;\n" for folder in _CONNECTIONS)
     return 'concerns() {\n    case "$1" in\n' + "".join(deepest_first) + others + "    esac\n}\n"
-
-
-def _named_units(wanted: Snapshot) -> dict[str, Mapping[str, Any]]:
-    return {name: unit for name, unit in wanted.sections.get("units", {}).items() if name != "others"}
 
 
 def _uuid(text: Any) -> str:
@@ -233,4 +231,6 @@ def candidates(path: str) -> set[str]:
     if parts[:2] == ["systemd", "system"]:
         return set()
     stems = {stem for part in parts for stem in (part, part.partition(".")[0], part.removesuffix("_config")) if stem}
+    if parts[:1] == ["systemd"]:
+        stems = {f"systemd-{stem}" for stem in stems}
     return {f"{stem}{end}.service" for stem in stems for end in ("", "d")}

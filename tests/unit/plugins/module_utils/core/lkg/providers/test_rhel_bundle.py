@@ -205,6 +205,7 @@ def test_services_that_read_a_file_are_found_by_its_name() -> None:
     assert "sshd.service" in found["/etc/ssh/sshd_config"] and "chronyd.service" in found["/etc/chrony.conf"]
     assert "httpd.service" in found["/etc/httpd/conf.d/a.conf"] and found["/srv/x"] == set()
     assert "rsyslog.service" in found["/etc/rsyslog.d"]
+    assert "systemd-journald.service" in rhel_bundle.candidates("/etc/systemd/journald.conf")
 
 
 def test_connections_come_up_again_unless_they_do_so_by_hand() -> None:
