@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab import addresses, balancer, routers
+from tests.lab import addresses, appliances, balancer, routers
 from tests.lab.addresses import Plan
 from tests.lab.program import Program
 
@@ -62,6 +62,19 @@ def all_routers(plan: Plan) -> list[Member]:
             variables["drain_bgp_peers"] = [routers.CORE]
         found.append(Member(name, "routers", last, variables))
     return found
+
+
+def all_appliances(plan: Plan) -> list[Member]:
+    """The machines that are off until somebody renews them."""
+    return [
+        Member(
+            name,
+            appliances.GROUPS[name],
+            last,
+            {"ansible_host": plan.management(last), "service_address": plan.service(last)},
+        )
+        for name, last in appliances.LASTS.items()
+    ]
 
 
 def programs(plan: Plan, folder: Path, names: list[str]) -> list[tuple[Member, Program]]:
@@ -159,4 +172,5 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
         },
         "rhel": reached,
         "routers": dict(reached),
+        **{group: dict(reached) for group in appliances.GROUPS.values()},
     }

@@ -5,8 +5,8 @@
 
 Layers, so that a change of the lab's packages does not cost a debootstrap: ``debian-<key>`` is a plain Debian with
 systemd, ssh, dnf and rpm; ``rhel-<key>`` lies above it and makes it a RHEL 9 with the application in version 1. It also
-holds the repository. ``router-<key>`` lies above it as well and has FRR. All are built in a folder of another name and
-moved into place.
+holds the repository. ``router-<key>`` lies above it as well and has FRR, ``appliance-<key>`` HAProxy and Open vSwitch.
+All are built in a folder of another name and moved into place.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.lab import places
 from tests.lab.commands import CONTAINED, LabError, remove_tree, run
+from tests.lab.router_image import KINDS
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
@@ -36,10 +37,11 @@ class NoMirror(LabError):
 
 @dataclass(frozen=True)
 class Image:
-    """What hosts and routers are made of."""
+    """What hosts, routers and appliances are made of."""
 
     layers: tuple[Path, ...]
     router: tuple[Path, ...]
+    appliance: tuple[Path, ...]
     repository: Path
 
     @property
@@ -48,6 +50,7 @@ class Image:
         return {
             "lower": ":".join(str(layer) for layer in self.layers),
             "router": ":".join(str(layer) for layer in self.router),
+            "appliance": ":".join(str(layer) for layer in self.appliance),
             "repository": str(self.repository),
         }
 
@@ -55,7 +58,7 @@ class Image:
 def ensure(say: Callable[[str], None]) -> Image:
     """Build what the cache does not have yet, one process at a time, and return it. Raises LabError, and NoMirror."""
     cache = places.cache()
-    debian, rhel, router = (cache / f"{kind}-{key}" for kind, key in keys().items())
+    debian, rhel, router, appliance = (cache / f"{kind}-{key}" for kind, key in keys().items())
     with places.locked(cache / "build.lock"):
         if not debian.exists():
             say("building the Debian underneath (once, a few minutes)")
@@ -73,13 +76,15 @@ def ensure(say: Callable[[str], None]) -> Image:
             run(*CONTAINED, sys.executable, "-m", "tests.lab.image", str(debian), str(trial))
             remove_tree(trial / "work")
             trial.rename(rhel)
-        if not router.exists():
-            say("building the Debian with FRR (once)")
-            trial = _empty(cache / "building-router")
-            run(*CONTAINED, sys.executable, "-m", "tests.lab.router_image", str(debian), str(trial))
-            remove_tree(trial / "work")
-            trial.rename(router)
-    return Image((rhel / "root", debian), (router / "root", debian), rhel / "repository")
+        for kind, path in (("router", router), ("appliance", appliance)):
+            if not path.exists():
+                say(f"building the Debian with {', '.join(KINDS[kind].packages)} (once)")
+                trial = _empty(cache / f"building-{kind}")
+                run(*CONTAINED, sys.executable, "-m", "tests.lab.router_image", kind, str(debian), str(trial))
+                remove_tree(trial / "work")
+                trial.rename(path)
+    above = {kind: (path / "root", debian) for kind, path in (("router", router), ("appliance", appliance))}
+    return Image((rhel / "root", debian), above["router"], above["appliance"], rhel / "repository")
 
 
 def forget_unfinished() -> None:
@@ -107,7 +112,8 @@ def keys() -> dict[str, str]:
     own = [places.FILES.parent / name for name in ("image.py", "repository.py")]
     contents = [path.read_text(encoding="utf-8") for path in [*own, *sorted(places.FILES.iterdir())]]
     router = (places.FILES.parent / "router_image.py").read_text(encoding="utf-8")
-    return {"debian": debian, "rhel": _digest([debian, *contents]), "router": _digest([debian, router])}
+    above = {kind: _digest([debian, kind, router]) for kind in KINDS}
+    return {"debian": debian, "rhel": _digest([debian, *contents]), **above}
 
 
 def _digest(parts: list[str]) -> str:

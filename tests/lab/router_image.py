@@ -1,18 +1,34 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``python -m tests.lab.router_image DEBIAN OUT``: make ``OUT/root``, a Debian with FRR; run APART, for its mounts."""
+"""``python -m tests.lab.router_image KIND DEBIAN OUT``: make ``OUT/root``, a Debian with the programs of a kind.
+
+Run APART, for its mounts.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.lab.commands import run
 
-PACKAGES = ("frr", "frr-pythontools")
+
+class Kind(NamedTuple):
+    """What is installed, and what of it is started."""
+
+    packages: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+KINDS: Mapping[str, Kind] = {
+    "router": Kind(("frr", "frr-pythontools"), ("frr.service",)),
+    "appliance": Kind(("haproxy", "openvswitch-switch", "ethtool"), ("haproxy.service", "openvswitch-switch.service")),
+}
 WRITTEN = {
     "etc/machine-id": "",
     "etc/ssh/sshd_config.d/lab.conf": "PasswordAuthentication no\nUseDNS no\nMaxStartups 100\n"
@@ -25,8 +41,8 @@ NOT_STARTED = (
 )
 
 
-def make(debian: Path, out: Path) -> None:
-    """Lay FRR over a Debian."""
+def make(kind: Kind, debian: Path, out: Path) -> None:
+    """Lay the programs over a Debian."""
     merged = out / "merged"
     for folder in (out / "root", out / "work", merged):
         folder.mkdir()
@@ -39,7 +55,7 @@ def make(debian: Path, out: Path) -> None:
     names = merged / "etc/resolv.conf"
     shutil.copyfile("/etc/resolv.conf", names)
     _in_root(merged, "apt-get", "-q", "update")
-    _in_root(merged, "apt-get", "-q", "install", "--yes", "--no-install-recommends", *PACKAGES)
+    _in_root(merged, "apt-get", "-q", "install", "--yes", "--no-install-recommends", *kind.packages)
     # An address that nobody answers costs ten seconds for every task.
     names.write_text("", encoding="utf-8")
     for name, text in WRITTEN.items():
@@ -48,7 +64,7 @@ def make(debian: Path, out: Path) -> None:
         path.write_text(text, encoding="utf-8")
     for key in merged.glob("etc/ssh/ssh_host_*"):
         key.unlink()
-    _in_root(merged, "systemctl", "enable", "ssh.service", "frr.service")
+    _in_root(merged, "systemctl", "enable", "ssh.service", *kind.services)
     _in_root(merged, "systemctl", "mask", *NOT_STARTED)
     for mount in ("var/cache/apt", "var/lib/apt/lists", "run", "proc", ""):
         run("umount", str(merged / mount))
@@ -64,4 +80,4 @@ def _in_root(root: Path, *command: str) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), Path(sys.argv[2]))
+    make(KINDS[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3]))

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.lab import balancer, keys, members, places, remains, routers
+from tests.lab import appliances, balancer, keys, members, places, remains, routers
 from tests.lab.addresses import REPOSITORY, Plan
 from tests.lab.commands import LabError, remove_tree, run, wait_until
 from tests.lab.faults import Faults
@@ -41,16 +41,17 @@ class Supervisor:
         self.plan = Plan(launch["number"])
         self.published = self._first = launch["published"]
         self._states = Path(launch["repository"])
-        self._lower, self._router = launch["lower"], launch["router"]
+        self._layers = {"host": launch["lower"], "router": launch["router"], "appliance": launch["appliance"]}
         self._network = Network(self.plan)
         self._hosts = members.hosts(self.plan, launch["hosts"])
         self._names = launch["hosts"]
         self._routers = members.all_routers(self.plan)
+        self._appliances = members.all_appliances(self.plan)
         self._unused: dict[str, str] = {}
         self.machines: dict[str, Machine] = {}
         self.programs: dict[str, Program] = {}
         self.faults = Faults(self._network, self.machines, self.programs)
-        self._members = [*self._hosts, *self._routers]
+        self._members = [*self._hosts, *self._routers, *self._appliances]
 
     # --- coming up and going down --------------------------------------------------------------------------------
 
@@ -69,9 +70,12 @@ class Supervisor:
             self._network.attach(member.name, member.last)
             if member in self._routers:
                 self._network.forward(member.name)
-            self.machines[member.name] = self._machine(member, host_keys)
-            self.machines[member.name].make_disk()
-            self.machines[member.name].power_on()
+            machine = self.machines[member.name] = self._machine(member, host_keys)
+            if member in self._appliances:
+                machine.power_off()
+                continue
+            machine.make_disk()
+            machine.power_on()
         self.publish(self.published)
         for member, program in members.programs(self.plan, self.folder, self._names):
             self._network.attach(member.name, member.last)
@@ -83,8 +87,8 @@ class Supervisor:
         (self.folder / "inventory.yml").write_text(members.inventory(self.folder, self._members), encoding="utf-8")
         for program in self.programs.values():
             program.wait()
-        for name in self.machines:
-            self._wait_for(name)
+        for member in (*self._hosts, *self._routers):
+            self._wait_for(member.name)
 
     def down(self) -> None:
         """End everything, in the order that leaves nothing."""
@@ -97,22 +101,28 @@ class Supervisor:
 
     def _machine(self, member: members.Member, host_keys: dict[str, tuple[str, int]]) -> Machine:
         mirror, name = self.plan.management(REPOSITORY), member.name
-        routing = member in self._routers
+        kind = "router" if member in self._routers else "appliance" if member in self._appliances else "host"
+        own: dict[str, tuple[str, int]] = {}
+        if kind == "router":
+            own = routers.files(self.plan, name)
+        elif kind == "appliance":
+            served = {host.name: str(host.variables["app_address"]) for host in self._hosts}
+            own = appliances.files(self.plan, name, served)
         files = {
             **host_keys,
             "etc/hostname": (f"{name}\n", 0o644),
             "etc/hosts": (f"127.0.0.1 localhost\n127.0.1.1 {name}\n{mirror} {REPOSITORY_NAME}\n", 0o644),
-            **(routers.files(self.plan, name) if routing else {}),
+            **own,
         }
         cgroup = f"{places.groups(self.folder.name)}.{name}"
-        lower = self._router if routing else self._lower
-        return Machine(name, self.folder / "machines" / name, lower, cgroup, files, routing)
+        return Machine(name, self.folder / "machines" / name, self._layers[kind], cgroup, files, kind != "host")
 
     def _wait_for(self, name: str) -> None:
         member = next(member for member in self._members if member.name == name)
         wait_for_ssh(self.machines[name], member.variables["ansible_host"])
         if member in self._routers:
             self._unused[name] = routers.state(self.machines[name])
+        if member not in self._hosts:
             return
         address = str(member.variables["app_address"])
         wait_until(lambda: balancer.healthy(address), 30, f"{name} is up, but its application is not healthy")
@@ -144,6 +154,8 @@ class Supervisor:
         """Switch a host on, or pull its plug."""
         machine = self._known(host)
         if on:
+            if not machine.root.is_mount():
+                machine.make_disk()
             machine.power_on()
         else:
             machine.power_off()
@@ -164,6 +176,9 @@ class Supervisor:
 
     def reset(self) -> None:
         """Let everything be as it was when the lab had come up. Routers that nobody has used since go on."""
+        for member in self._appliances:
+            self.machines[member.name].power_off()
+            self.machines[member.name].drop_disk()
         for _name, whose in list(self.faults.active):
             self.faults.forget(whose)
         self.publish(self._first)

@@ -290,7 +290,7 @@ def test_a_full_disk_takes_nothing_more(disturbed: Lab) -> None:
 def test_what_there_is_not_is_refused_with_what_there_is(lab: Lab) -> None:
     with pytest.raises(LabError, match="there is no fault 'meteor'; there are no-return, slow-boot"):
         lab.fault("meteor", "app1")
-    machines = "app1, app2, app3, edge1, edge2, core1"
+    machines = "app1, app2, app3, edge1, edge2, core1, switch1, proxy1"
     with pytest.raises(LabError, match=f"no-return needs a host, one of {machines}; it got none"):
         lab.fault("no-return")
     with pytest.raises(LabError, match=f"disk-full needs a host, one of {machines}; it got win1"):

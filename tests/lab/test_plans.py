@@ -91,6 +91,7 @@ def test_the_cache_is_kept_under_what_goes_into_it(tmp_path: Path, monkeypatch: 
     assert after["debian"] != before["debian"]
     assert after["rhel"] != before["rhel"], "it lies on the other"
     assert after["router"] != before["router"], "so does it"
+    assert after["appliance"] not in (before["appliance"], after["router"])
 
 
 def test_advisories_are_told_with_what_they_ask_for() -> None:

@@ -46,7 +46,9 @@ DATABASE = (SWITCH, *NAMED.values(), SAMPLING, UNUSED)
 """The sections that are the database."""
 
 _READS = (
-    Reads(SWITCH, "settings of the whole switch: external ids, managers, SSL, zones of connection tracking"),
+    Reads(
+        SWITCH, "settings of the whole switch: which bridges, external ids, managers, SSL, zones of connection tracking"
+    ),
     Reads("bridges", "the bridges, with their ports, controllers, mirrors, NetFlow, sFlow, IPFIX and flow tables"),
     Reads("ports", "the ports: VLANs, bonds, LACP, QoS with its queues"),
     Reads("interfaces", "the interfaces: types, options, policing, BFD, CFM"),

@@ -28,7 +28,7 @@ SETS = "Flow_Sample_Collector_Set"
 LOOSE = ("QoS", "Queue")
 """Tables whose rows stay when nobody refers to them any more."""
 STATUS: Mapping[str, tuple[str, ...]] = {
-    ROOT: ("bridges", "cur_cfg", "next_cfg", "db_version", "ovs_version", "system_type", "system_version",
+    ROOT: ("cur_cfg", "next_cfg", "db_version", "ovs_version", "system_type", "system_version",
            "iface_types", "datapath_types", "dpdk_initialized", "dpdk_version"),
     "Bridge": ("datapath_version",),
     "Port": ("bond_active_slave",),
@@ -230,13 +230,8 @@ class Transaction:
         return next((key for key in keys if key in rows and self._now.content(table, rows[key]) == said), None)
 
     def _root(self) -> None:
-        column = Column({"type": {"key": {"type": "uuid", "refTable": "Bridge"}, "min": 0, "max": "unlimited"}})
-        for key, row in self._now.rows[ROOT].items():
-            said = self._wanted.get(SWITCH, {}).get(SETTINGS, {})
-            self._row(ROOT, ["uuid", key], said, False)
-            bridges = self._encoded(column, sorted(self._wanted.get("bridges", {})), row.get("bridges"))
-            where = [["_uuid", "==", ["uuid", key]]]
-            self._operations.append({"op": "update", "table": ROOT, "where": where, "row": {"bridges": bridges}})
+        for key in self._now.rows[ROOT]:
+            self._row(ROOT, ["uuid", key], self._wanted.get(SWITCH, {}).get(SETTINGS, {}), False)
 
     def _sets(self) -> None:
         wanted = [one for _name, one in sorted(self._wanted.get(SAMPLING, {}).items())]
