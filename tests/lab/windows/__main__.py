@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from tests import importable as _importable  # noqa: F401 - this checkout is holdfast.ops
 
+from . import scheduling
 from .control import Door
 from .machine import Machine
 from .server import Server
@@ -52,6 +54,7 @@ def main() -> None:
         if chosen.control:
             chosen.control.unlink(missing_ok=True)
             Door(machine, chosen.control).open()
+        threading.Thread(target=scheduling.watch, args=(machine,), daemon=True).start()
         print(f"serving {machine.name} at {chosen.host} {server.server_address[1]}", flush=True)
         try:
             server.serve_forever()

@@ -10,11 +10,12 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .envelope import plain
-from .machine import Machine, Update
+from .machine import Machine, Service, Update
 from .outcome import Outcome
 
 
@@ -44,12 +45,45 @@ def _power(machine: Machine, wish: dict[str, Any]) -> None:
         machine.power_off()
 
 
+def _change(machine: Machine, wish: dict[str, Any]) -> None:
+    """Change what somebody at the machine could change; null takes away."""
+    for name, definition in wish.get("rules", {}).items():
+        _put(machine.rules, name, definition)
+    for name, settings in wish.get("profiles", {}).items():
+        machine.profiles[name].update(settings)
+    for name, more in wish.get("services", {}).items():
+        if more is None:
+            del machine.services[name]
+        else:
+            machine.services[name] = replace(machine.services.get(name, Service()), **more)
+    machine.features.update(wish.get("features", {}))
+    for path, values in wish.get("registry", {}).items():
+        if values is None:
+            machine.registry.remove(path)
+            continue
+        machine.registry.make(path)
+        for name, value in values.items():
+            _put(machine.registry.keys[path], name, value and (value[0], tuple(value[1])))
+    for path, text in wish.get("files", {}).items():
+        _put(machine.files, path, None if text is None else text.encode("latin-1"))
+    for path, facts in wish.get("facts", {}).items():
+        machine.facts_of(path).update(facts)
+
+
+def _put(there: dict[str, Any], name: str, value: Any) -> None:
+    if value is None:
+        there.pop(name, None)
+    else:
+        there[name] = value
+
+
 WISHES: dict[str, Callable[[Machine, dict[str, Any]], None]] = {
     "state": lambda _machine, _wish: None,
     "faults": lambda machine, wish: machine.give(wish["faults"]),
     "pending": lambda machine, wish: machine.pending.update(wish["reasons"]),
     "offer": _offer,
     "answer": _answer,
+    "change": _change,
     "power": _power,
 }
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Optional
 
+from .firewall import admitted, usual_profiles, usual_rules
 from .outcome import Outcome
+from .registry import Registry
 
 SERVICING, WINDOWS_UPDATE = "servicing", "windows update"
 REASONS = (SERVICING, WINDOWS_UPDATE, "file renames", "computer name")
@@ -25,11 +27,32 @@ LATER = 5.0
 
 @dataclass
 class Service:
-    """A service: ``running`` or ``stopped``, and whether it starts by itself (``auto``, ``manual``, ``disabled``)."""
+    """A service: ``running`` or ``stopped``, and whether it starts by itself (``auto``, ``delayed``, ``manual``,
+    ``disabled``). ``triggered``: events start it. ``kind``: as win_service_info names types.
+    """
 
     state: str = "running"
     start_mode: str = "auto"
     display_name: str = ""
+    account: str = "NT AUTHORITY\\SYSTEM"
+    triggered: bool = False
+    kind: str = "win32_own_process"
+
+
+@dataclass
+class Task:
+    """A scheduled task that runs ``restore.ps1`` of a folder.
+
+    ``deadline``: when it runs once, by the machine's clock; None for one that is only started. ``boot``: the boot of
+    which its start with the machine was seen to. ``next``: whether its time is still to come.
+    """
+
+    name: str
+    folder: str
+    deadline: Optional[float] = None
+    boot: int = 0
+    next: bool = True
+    state: str = "Ready"
 
 
 @dataclass
@@ -69,17 +92,26 @@ class Faults:
     silent: bool = False
     drop_next: int = 0
     failing_updates: dict[str, int] = field(default_factory=dict)
+    no_tasks: bool = False
+    boot_task_seconds: float = 15.0
+    restore_seconds: float = 0.0
+    locked_files: list[str] = field(default_factory=list)
     install_seconds: float = 0.1
 
 
 def usual_services() -> dict[str, Service]:
     """A few services that every Windows server has, and the one of the application."""
     return {
-        "wuauserv": Service("stopped", "manual", "Windows Update"),
+        "wuauserv": Service("stopped", "manual", "Windows Update", triggered=True),
         "Spooler": Service(display_name="Print Spooler"),
         "W3SVC": Service(display_name="World Wide Web Publishing Service"),
-        "WinRM": Service(display_name="Windows Remote Management (WS-Management)"),
-    }
+        "WinRM": Service(display_name="Windows Remote Management (WS-Management)",
+                         account="NT AUTHORITY\\NETWORK SERVICE"),
+        "Schedule": Service(display_name="Task Scheduler"),
+        "sppsvc": Service("stopped", "delayed", "Software Protection", "NT AUTHORITY\\NETWORK SERVICE", True),
+        "CDPUserSvc_4f2d1": Service(display_name="Connected Devices Platform User Service", account="",
+                                    kind="user_share_process"),
+    }  # fmt: skip
 
 
 def usual_updates() -> dict[str, Update]:
@@ -107,6 +139,11 @@ class Machine:
         self.hotfixes = {"KB5030999"}
         self.features = {"Web-Server": True, "FS-SMB1": True}
         self.files: dict[str, bytes] = {}
+        self.facts: dict[str, dict[str, str]] = {}
+        self.folders: dict[str, str] = {}
+        self.profiles, self.rules = usual_profiles(), usual_rules()
+        self.registry = Registry()
+        self.tasks: dict[str, Task] = {}
         self.answers: dict[str, Outcome] = {}
         self.log: list[str] = []
         self.pending: set[str] = set()
@@ -137,7 +174,23 @@ class Machine:
             if self.faults.drop_next > 0:
                 self.faults.drop_next -= 1
                 return False
-            return self.up
+            return self.reachable
+
+    @property
+    def reachable(self) -> bool:
+        """Whether management gets through: the machine is up, its WinRM runs, and its firewall lets in."""
+        with self.lock:
+            running = self.services["WinRM"].state == "running" if "WinRM" in self.services else False
+            return self.up and running and admitted(self.profiles, self.rules)
+
+    def facts_of(self, path: str) -> dict[str, str]:
+        """Attributes and permissions of a file; those that its folder passes on where nobody has said more."""
+        usual = {"attributes": "Normal", "sddl": "O:BAG:SYD:(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)"}
+        return self.facts.setdefault(path, usual)
+
+    def local_rules(self) -> list[str]:
+        """The rules of the firewall but those of a user's apps."""
+        return [name for name, definition in self.rules.items() if "|LUOwn=" not in definition]
 
     def reasons(self) -> list[str]:
         """Why a reboot is pending."""
@@ -219,4 +272,16 @@ class Machine:
                 "features": dict(self.features),
                 "files": {path: len(data) for path, data in self.files.items()},
                 "log": list(self.log),
+                "reachable": self.reachable,
+                "start_modes": {name: service.start_mode for name, service in self.services.items()},
+                "firewall": {name: dict(settings) for name, settings in self.profiles.items()},
+                "rules": dict(self.rules),
+                "registry": {
+                    path: {name: [kind, list(data)] for name, (kind, data) in key.items()}
+                    for path, key in self.registry.keys.items()
+                },
+                "contents": {path: data.decode("latin-1") for path, data in self.files.items()},
+                "facts": {path: dict(facts) for path, facts in self.facts.items()},
+                "folders": dict(self.folders),
+                "tasks": {name: task.state for name, task in self.tasks.items()},
             }

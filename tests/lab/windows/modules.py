@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import powershell
 from .envelope import ModuleCall
 from .machine import Machine, Service
 from .outcome import NotModelled, Outcome, said
@@ -130,7 +131,8 @@ def _service_info(host: Host, request: ModuleCall) -> Result:
     chosen = {name: one for name, one in host.machine.services.items() if wanted in (None, "*", name)}
     services = [
         {"name": name, "display_name": one.display_name, "state": {"running": "started"}.get(one.state, one.state),
-         "start_mode": one.start_mode}
+         "start_mode": one.start_mode, "username": one.account or None, "service_type": one.kind,
+         "triggers": [{"action": "start_service", "type": "custom"}] if one.triggered else []}
         for name, one in chosen.items()
     ]  # fmt: skip
     return {"exists": bool(services), "services": services}
@@ -151,6 +153,40 @@ def _feature(host: Host, request: ModuleCall) -> Result:
         machine.pending.update({"servicing"} if reboot else ())
     exit_code = "SuccessRestartRequired" if reboot else "Success" if changing else "NoChangeNeeded"
     return {"changed": bool(changing), "reboot_required": reboot, "success": True, "exitcode": exit_code}
+
+
+def _feature_info(host: Host, request: ModuleCall) -> Result:
+    if request.options.get("name", "*") != "*":
+        raise NotModelled("win_feature_info for some features")
+    features = [
+        {"name": name, "installed": installed, "install_state": "Installed" if installed else "Available"}
+        for name, installed in host.machine.features.items()
+    ]
+    return {"exists": bool(features), "features": features}
+
+
+def _firewall(host: Host, request: ModuleCall) -> Result:
+    options, changed = request.options, False
+    names = {"inbound_action": "DefaultInboundAction", "outbound_action": "DefaultOutboundAction"}
+    for profile in options.get("profiles", ["Domain", "Private", "Public"]):
+        wanted = {"Enabled": "True" if options["state"] == "enabled" else "False"}
+        for option, setting in names.items() if options["state"] == "enabled" else ():
+            if options.get(option):
+                wanted[setting] = str(options[option]).title().replace("_", "")
+        now = host.machine.profiles[profile]
+        changed = changed or any(now[name] != value for name, value in wanted.items())
+        if not request.check:
+            now.update(wanted)
+    return {"changed": changed, "state": options["state"]}
+
+
+def _powershell(host: Host, request: ModuleCall) -> Result:
+    """Only the scripts of this collection, by their whole text, with parameters as they are declared."""
+    options = request.options
+    output = powershell.answer(host.machine, str(options["script"]), dict(options.get("parameters") or {}))
+    if options.get("error_action") != "stop":
+        raise NotModelled("win_powershell with another error_action than stop")
+    return {"changed": False, "output": [output], "error": [], "host_out": "", "host_err": "", "result": {}}
 
 
 def _updates(host: Host, request: ModuleCall) -> Result:
@@ -188,6 +224,9 @@ MODULES: dict[str, tuple[Model, frozenset[str]]] = {
     "ansible.windows.win_service": (_service, frozenset(("name", "state", "start_mode"))),
     "ansible.windows.win_service_info": (_service_info, frozenset(("name",))),
     "ansible.windows.win_feature": (_feature, frozenset(("name", "state"))),
+    "ansible.windows.win_feature_info": (_feature_info, frozenset(("name",))),
+    "ansible.windows.win_firewall": (_firewall, frozenset(("profiles", "state", "inbound_action", "outbound_action"))),
+    "ansible.windows.win_powershell": (_powershell, frozenset(("script", "error_action", "parameters"))),
     "ansible.windows.win_updates": (_updates, _UPDATES),
 }
 """Each modelled module, and the options of it that are modelled."""

@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(400, b"")
             return
         status, answer = self._served(message)
-        if self.server.machine.up:
+        if self.server.machine.reachable:
             answer = self.session.sealed(answer) if encrypted else answer
             self._send(status, answer, ENCRYPTED if encrypted else PLAIN, challenges)
         else:

@@ -27,7 +27,8 @@ PING = {"name": "ping", "ansible.windows.win_ping": {}}
 
 def test_what_is_not_modelled_fails_loudly_and_by_name(stage: Stage) -> None:
     cases: dict[str, dict[str, Any]] = {
-        "the module ansible.windows.win_powershell": {"ansible.windows.win_powershell": {"script": "Get-Service"}},
+        "the module ansible.windows.win_reg_stat": {"ansible.windows.win_reg_stat": {"path": "HKLM:\\SOFTWARE"}},
+        "the script 'Get-Date'": {"ansible.windows.win_powershell": {"script": "Get-Date"}},
         "the option 'username' of the module": {"ansible.windows.win_service": {"name": "Spooler", "username": "x"}},
         "the script 'Get-Service'": {"ansible.windows.win_shell": "Get-Service"},
         "the script 'hostname'": {"ansible.builtin.raw": "hostname"},

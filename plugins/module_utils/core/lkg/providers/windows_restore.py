@@ -10,7 +10,8 @@ goes on after a step that failed, and may be run again after it was interrupted 
 Files of the folder: ``deadline``, before which nothing is done (only a timer's folder has it: its task also starts with
 the host, for a task whose time has passed during a reboot is begun by Windows only some ten minutes after it).
 ``claim``: made by whoever comes first, ``reverting`` by this script or ``disarmed`` by a guard; the other one leaves
-off. ``outcome.json``: how it ended; once it is there, nothing is done again.
+off. ``reserve``: room for what this script writes, for the change may have filled the disk. ``outcome.json``: how it
+ended; once it is there, nothing is done again.
 
 It is ASCII, and for PowerShell 5.1, in which ConvertFrom-Json has no depth and leaves dates alone.
 """
@@ -33,6 +34,7 @@ if (Test-Path -LiteralPath "$here\deadline") {
     $due = [long][IO.File]::ReadAllText("$here\deadline")
     if ([DateTime]::UtcNow.ToFileTimeUtc() -lt $due - 10000000) { exit 0 }
 }
+if (Test-Path -LiteralPath "$here\reserve") { Remove-Item -LiteralPath "$here\reserve" -Force }
 try {
     $claim = New-Object -TypeName IO.FileStream -ArgumentList @(
         "$here\claim", [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
@@ -258,7 +260,7 @@ function Restore-Registry($Wanted) {
 """
 
 _FILES = r"""
-function Set-Content-Whole([string]$Path, [byte[]]$Data) {
+function Write-File([string]$Path, [byte[]]$Data) {
     $folder = Split-Path -Path $Path -Parent
     if (-not (Test-Path -LiteralPath $folder)) { [void][IO.Directory]::CreateDirectory($folder) }
     $there = Test-Path -LiteralPath $Path
@@ -283,7 +285,7 @@ function Restore-File($Wanted) {
             $now = ''
             if ($there) { $now = [Convert]::ToBase64String([IO.File]::ReadAllBytes($one.path)) }
             if (-not $there -or $now -cne [Convert]::ToBase64String($data)) {
-                Set-Content-Whole $one.path $data
+                Write-File $one.path $data
                 Say "file $($one.path): written"
             }
             $acl = Get-Acl -LiteralPath $one.path

@@ -29,6 +29,27 @@ function Read-Whole([string]$Path) {
 }
 """
 
+_GUARD = r"""
+function Write-Whole([string]$Path, [byte[]]$Data) {
+    $file = New-Object -TypeName IO.FileStream -ArgumentList @(
+        $Path, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
+    try {
+        $file.Write($Data, 0, $Data.Length)
+        $file.Flush($true)
+    }
+    finally { $file.Dispose() }
+}
+
+function Remove-Guard([string]$Name) {
+    foreach ($task in Find-Task $Name) {
+        Unregister-ScheduledTask -TaskName $task.TaskName -TaskPath '\' -Confirm:$false
+    }
+    if (Test-Path -LiteralPath "$guards\$Name") { Remove-Item -LiteralPath "$guards\$Name" -Recurse -Force }
+    if (@(Find-Task $Name).Count -gt 0) { throw "the scheduled task $Name is still there" }
+    if (Test-Path -LiteralPath "$guards\$Name") { throw "the folder $guards\$Name is still there" }
+}
+"""
+
 _STAGE = r"""
 function Protect-Folder([string]$Path) {
     [void][IO.Directory]::CreateDirectory($Path)
@@ -42,16 +63,6 @@ function Protect-Folder([string]$Path) {
         $who = $rule.IdentityReference.Value
         if ($who -ne 'S-1-5-18' -and $who -ne 'S-1-5-32-544') { throw "$Path is open to $who" }
     }
-}
-
-function Write-Whole([string]$Path, [byte[]]$Data) {
-    $file = New-Object -TypeName IO.FileStream -ArgumentList @(
-        $Path, [IO.FileMode]::CreateNew, [IO.FileAccess]::Write)
-    try {
-        $file.Write($Data, 0, $Data.Length)
-        $file.Flush($true)
-    }
-    finally { $file.Dispose() }
 }
 
 function Write-Stage([string]$Folder) {
@@ -78,19 +89,11 @@ function Register-Restore([string]$Name, [string]$Folder, [object[]]$Triggers) {
     $given.Description = 'Holdfast brings this host back to the state before a change'
     [void](Register-ScheduledTask @given)
 }
-
-function Remove-Guard([string]$Name) {
-    foreach ($task in Find-Task $Name) {
-        Unregister-ScheduledTask -TaskName $task.TaskName -TaskPath '\' -Confirm:$false
-    }
-    if (Test-Path -LiteralPath "$guards\$Name") { Remove-Item -LiteralPath "$guards\$Name" -Recurse -Force }
-    if (@(Find-Task $Name).Count -gt 0) { throw "the scheduled task $Name is still there" }
-    if (Test-Path -LiteralPath "$guards\$Name") { throw "the folder $guards\$Name is still there" }
-}
 """
 
 ARM = changing(
     _LOOK
+    + _GUARD
     + _STAGE
     + r"""
 function Remove-Old {
@@ -113,6 +116,7 @@ if (@(Find-Task $Token).Count -gt 0 -or (Test-Path -LiteralPath $folder)) {
 Remove-Old
 try {
     Write-Stage $folder
+    Write-Whole "$folder\reserve" (New-Object -TypeName byte[] -ArgumentList 65536)
     $now = [DateTime]::UtcNow
     $deadline = $now.AddSeconds($Seconds + 1)
     $deadline = $deadline.AddTicks(-($deadline.Ticks % 10000000))
@@ -178,7 +182,7 @@ ConvertTo-Json -Compress -Depth 4 -InputObject @{ guards = $found }
 
 DISARM = changing(
     _LOOK
-    + _STAGE
+    + _GUARD
     + r"""
 $folder = "$guards\$Token"
 $begun = $false
@@ -206,6 +210,7 @@ ConvertTo-Json -Compress -InputObject @{ outcome = (Read-Whole "$guards\$Token\o
 
 RUN = changing(
     _LOOK
+    + _GUARD
     + _STAGE
     + r"""
 $folder = "$guards\$Token"
