@@ -17,14 +17,12 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import guard_words as words
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard import Guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_words import GuardFailure, Plan
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT, Provider, take
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import registry
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT
 from ansible_collections.holdfast.ops.plugins.module_utils.lkg_arguments import LKG_GUARD
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _command_line as command_line
+from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
 from ansible_collections.holdfast.ops.plugins.plugin_utils._archive import ArchiveAction
 from ansible_collections.holdfast.ops.plugins.plugin_utils._change import What, play_change
-from ansible_collections.holdfast.ops.plugins.plugin_utils._device import ActionDevice
 from ansible_collections.holdfast.ops.plugins.plugin_utils._guarded import GuardWorld
 from ansible_collections.holdfast.ops.plugins.plugin_utils._reached import Reached
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
@@ -40,13 +38,9 @@ class ActionModule(ArchiveAction):
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         what = self._what(arguments)
-        device = ActionDevice(self, task_vars)
-        way = registry.way_to(device.connection, device.is_windows)
-        network_os = str(self._templar.template(task_vars.get("ansible_network_os") or ""))
-        platform = registry.platform_of(way, network_os, arguments["platform"])
-        provider = registry.provider_for(platform, command_line.plain(arguments["options"]), way)
         host = self.host(arguments, task_vars)
-        world = self._world(device, provider, host, platform, what, arguments, task_vars)
+        this = lkg.subject(self, task_vars, host, arguments["platform"], arguments["options"])
+        world = self._world(this, what, arguments, task_vars)
         plan = Plan(
             host=host,
             token=f"holdfast-{int(time.time())}-{secrets.token_hex(3)}",
@@ -56,14 +50,10 @@ class ActionModule(ArchiveAction):
             left_over=arguments["left_over"],
             promote=arguments["promote"],
         )
-        result = self._guarded(Guard(world, plan, provider.declaration.armed == AT_COMMIT), world)
-        how = provider.declaration.reverts
-        return {
-            **result,
-            "host": host,
-            "platform": platform,
-            "timer": {"token": plan.token, "seconds": plan.seconds, "how": how},
-        }
+        declared = this.provider.declaration
+        result = self._guarded(Guard(world, plan, declared.armed == AT_COMMIT), world)
+        timer = {"token": plan.token, "seconds": plan.seconds, "how": declared.reverts}
+        return {**result, "host": host, "platform": this.platform, "timer": timer}
 
     def _guarded(self, guard: Guard, world: GuardWorld) -> dict[str, Any]:
         """The guard, to its end, and what the task reports of it."""
@@ -74,7 +64,7 @@ class ActionModule(ArchiveAction):
                 state = guard.check() if check else guard.run()
             result = {"changed": check or self._has_changed(guard, world), "state": state}
         except GuardFailure as failure:
-            result = {"changed": failure.state != words.UNCHANGED, **failure.as_result()}
+            result = {"changed": failure.state != words.UNCHANGED, **world.hidden(failure.as_result())}
         if guard.differs is not None:
             result["differences"] = guard.differs.as_data()
             if self._task.diff:
@@ -82,7 +72,8 @@ class ActionModule(ArchiveAction):
         kept = {when: world.kept[name].as_data() if name else {} for when, name in
                 (("before", guard.before), ("after", guard.after))}  # fmt: skip
         checks = [{"name": one.name, "healthy": one.healthy, "detail": one.detail} for one in world.asked]
-        return {**result, **kept, "checks": checks, "left_over": guard.left_over, "said": world.said}
+        told = {"checks": checks, "left_over": guard.left_over, "said": world.said}
+        return {**result, **kept, **world.hidden(told)}
 
     @staticmethod
     def _has_changed(guard: Guard, world: GuardWorld) -> bool:
@@ -106,41 +97,16 @@ class ActionModule(ArchiveAction):
                 ) from error
         return What(role, tasks, arguments["vars"], arguments["gather_facts"])
 
-    def _world(
-        self,
-        device: ActionDevice,
-        provider: Provider,
-        host: str,
-        platform: str,
-        what: What,
-        arguments: dict[str, Any],
-        task_vars: dict[str, Any],
-    ) -> GuardWorld:
+    def _world(self, this: lkg.Subject, what: What, arguments: dict[str, Any], task_vars: dict[str, Any]) -> GuardWorld:
         inventory_host = str(task_vars["inventory_hostname"])
-        run = os.environ.get(processes.RUN, "")
-
-        def snapshot() -> Snapshot:
-            notes = getattr(provider, "notes", None)
-            return take(
-                provider,
-                device,
-                host=host,
-                platform=platform,
-                now=time.time(),
-                sections=arguments["sections"],
-                notes=notes(device) if notes else None,
-                run=run,
-            )
-
         return GuardWorld(
-            device=device,
-            provider=provider,
+            this=this,
             archive=self.archive(),
-            take=snapshot,
+            sections=arguments["sections"],
             play=lambda limit: play_change(self, inventory_host, what, limit, task_vars),
             health={name: command_line.plain(arguments[name]) for name in ("probes", "retries", "delay")},
             show=lambda text: self._display.display(f"    {inventory_host} | {text}"),
-            run=run,
+            run=os.environ.get(processes.RUN, ""),
             reason=arguments["reason"],
         )
 

@@ -15,14 +15,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare impo
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check, Evidence, checks_from
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import (
-    Armed,
-    Provider,
-    Reverted,
-    Timer,
-    Unanswered,
-)
-from ansible_collections.holdfast.ops.plugins.plugin_utils._device import ActionDevice
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted, Timer, Unanswered
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted
+from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored
 
@@ -33,14 +28,13 @@ HEALTH_CHECK = "holdfast.ops.health_check"
 class GuardWorld:
     """What a guard asks for, done for the host of an action.
 
-    ``take``: reads the host as a snapshot. ``play``: plays the change for at most so many seconds. ``health``: the
-    arguments of ``health_check``. ``show``: shows a line to people.
+    ``sections``: those of its snapshots, or none for all. ``play``: plays the change for at most so many seconds.
+    ``health``: the arguments of ``health_check``. ``show``: shows a line to people.
     """
 
-    device: ActionDevice
-    provider: Provider
+    this: lkg.Subject
     archive: Archive
-    take: Callable[[], Snapshot]
+    sections: Sequence[str]
     play: Callable[[float], str]
     health: Mapping[str, Any]
     show: Callable[[str], None]
@@ -49,14 +43,24 @@ class GuardWorld:
     kept: dict[str, Stored] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     asked: list[Check] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def timer(self) -> Timer:
         """The timer of the platform. Raises HoldfastError where there is none: such a host cannot be guarded."""
-        if self.provider.timer is None:
-            name = self.provider.declaration.name
+        timer = self.this.provider.timer
+        if timer is None:
+            name = self.this.provider.declaration.name
             raise HoldfastError(f"targets of the provider '{name}' cannot revert by themselves, so nothing guards them")
-        return self.provider.timer
+        return timer
+
+    def hidden(self, value: Any) -> Any:
+        """Texts, alone or in lists and mappings, in which marks stand for the secrets of the snapshots."""
+        if isinstance(value, str):
+            return lkg.hidden(value, self.secrets)
+        if isinstance(value, Mapping):
+            return {name: self.hidden(inner) for name, inner in value.items()}
+        return [self.hidden(inner) for inner in value] if isinstance(value, list) else value
 
     # --- time and words ----
 
@@ -72,37 +76,38 @@ class GuardWorld:
 
     def say(self, text: str) -> None:
         """See ``World``."""
-        self.said.append(text)
-        self.show(text)
+        shown = self.hidden(text)
+        self.said.append(shown)
+        self.show(shown)
 
     # --- the host ----
 
     def armed(self) -> Sequence[Armed]:
         """See ``World``."""
-        return self.timer.armed(self.device)
+        return self.timer.armed(self.this.device)
 
     def arm(self, token: str, seconds: int, wanted: Snapshot) -> None:
         """See ``World``."""
-        self.timer.arm(self.device, token, seconds, wanted)
+        self.timer.arm(self.this.device, token, seconds, wanted)
 
     def disarm(self, token: str) -> None:
         """See ``World``."""
-        self.timer.disarm(self.device, token)
+        self.timer.disarm(self.this.device, token)
 
     def reverted(self, token: str) -> Optional[Reverted]:
         """See ``World``."""
-        return self.timer.reverted(self.device, token)
+        return self.timer.reverted(self.this.device, token)
 
     def read(self) -> Snapshot:
         """See ``World``."""
-        return self.take()
+        return lkg.read_now(self.this, self.sections, self.run)
 
     def restore(self, wanted: Snapshot) -> Sequence[str]:
         """See ``World``; does nothing where nothing differs."""
         difference = self.difference(self.read(), wanted)
         if not difference.changes:
             return ()
-        done = self.provider.restore(self.device, wanted, difference)
+        done = self.this.provider.restore(self.this.device, wanted, difference)
         for line in done:
             self.say(line)
         return done
@@ -113,7 +118,7 @@ class GuardWorld:
 
     def reconnect(self) -> None:
         """See ``World``: what any platform with a timer can be asked is which timers it holds."""
-        self.device.reconnect()
+        self.this.device.reconnect()
         self.armed()
 
     def checks(self) -> Sequence[Check]:
@@ -121,7 +126,7 @@ class GuardWorld:
         if not self.health["probes"]:
             return ()
         try:
-            result = self.device.run(HEALTH_CHECK, self.health)
+            result = self.this.device.run(HEALTH_CHECK, self.health)
         except Unanswered:
             raise
         except HoldfastError as error:
@@ -133,21 +138,26 @@ class GuardWorld:
 
     def keep(self, snapshot: Snapshot) -> str:
         """See ``World``."""
-        stored = self.archive.put([self.archive.part(snapshot)])[0]
+        stored = self.archive.put([self._part(snapshot)])[0]
         self.kept[stored.id] = stored
         return stored.id
 
     def difference(self, before: Snapshot, after: Snapshot) -> Difference:
         """See ``World``."""
-        old, new = self.archive.part(before).view, self.archive.part(after).view
-        return compare(old, new, platform_named(after.platform))
+        return compare(self._part(before).view, self._part(after).view, platform_named(after.platform))
+
+    def _part(self, snapshot: Snapshot) -> Parted:
+        """A snapshot as the archive stores it; its secrets are known from now on."""
+        parted = self.archive.part(snapshot)
+        self.secrets.update(parted.secrets)
+        return parted
 
     def make_lasting(self) -> bool:
         """See ``World``: a provider that has to do anything for it has a function ``keep``."""
-        keep = getattr(self.provider, "keep", None)
+        keep = getattr(self.this.provider, "keep", None)
         if keep is None:
             return False
-        for line in keep(self.device):
+        for line in keep(self.this.device):
             self.say(line)
         return True
 
