@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.holdfast.ops.plugins.module_utils import lkg_arguments
-from ansible_collections.holdfast.ops.plugins.modules import lkg_diff, lkg_info, lkg_promote
+from ansible_collections.holdfast.ops.plugins.modules import lkg_diff, lkg_guard, lkg_info, lkg_promote
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from ansible_collections.holdfast.ops.plugins.modules import lkg_diff, lkg_info,
         (lkg_promote, lkg_arguments.LKG_PROMOTE),
         (lkg_info, lkg_arguments.LKG_INFO),
         (lkg_diff, lkg_arguments.LKG_DIFF),
+        (lkg_guard, lkg_arguments.LKG_GUARD),
     ],
 )
 def test_options(module: ModuleType, accepted: dict[str, Any]) -> None:
