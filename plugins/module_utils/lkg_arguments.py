@@ -46,3 +46,29 @@ LKG_GUARD: dict[str, Any] = {
     "reason": {"type": "str", "default": ""},
     "left_over": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
 }
+
+LKG_SNAPSHOT: dict[str, Any] = {
+    "host": {"type": "str", "default": ""},
+    "platform": {"type": "str", "default": ""},
+    "sections": {"type": "list", "elements": "str", "default": []},
+    "options": {"type": "dict", "default": {}},
+    "require_complete": {"type": "bool", "default": False},
+    "run": {"type": "str", "default": ""},
+}
+
+LKG_RESTORE: dict[str, Any] = {
+    "host": {"type": "str", "default": ""},
+    "state": {"type": "str", "default": "lkg"},
+    "sections": {"type": "list", "elements": "str", "default": []},
+    "options": {"type": "dict"},
+    "settle": {"type": "int", "default": 15},
+    "run": {"type": "str", "default": ""},
+}
+
+LKG_BASELINE: dict[str, Any] = {
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "unreachable": {"type": "list", "elements": "str", "default": []},
+    "since": {"type": "float"},
+    "max_age": {"type": "str", "default": ""},
+    "minimum": {"type": "float"},
+}
