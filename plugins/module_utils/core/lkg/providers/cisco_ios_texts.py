@@ -34,7 +34,7 @@ _TIME = re.compile(
 
 
 _HEADER = re.compile(
-    r"(?:\s*(?:!.*|Building configuration.*|(?:Current|Startup) configuration.*|Using \d+ out of.*)?\n)*"
+    r"(?:[ \t]*(?:!.*|Building configuration.*|(?:Current|Startup) configuration.*|Using \d+ out of.*)?\n)*"
 )
 
 

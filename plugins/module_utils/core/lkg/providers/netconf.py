@@ -1,0 +1,225 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""NETCONF devices (RFC 6241): the running configuration, replaced through the candidate, and the confirmed commit.
+
+Everything is asked by ``ansible.netcommon.netconf_rpc``: ``netconf_config`` hands a number to ncclient where that takes
+only text, so that its ``confirm`` fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import (
+    AT_COMMIT,
+    Armed,
+    Declaration,
+    Device,
+    Reads,
+    Reverted,
+    Unanswered,
+    Unreadable,
+)
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import netconf_xml as xml
+
+CONFIG, RUNNING = "config", "running"
+SOMEBODY = "holdfast-of-somebody-else"
+"""In place of a token, for a confirmed commit that this process did not begin: a server does not tell its token."""
+PROBE = "holdfast-is-there-one"
+"""A token that no commit has."""
+
+_CANDIDATE = "<target><candidate/></target>"
+_MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
+_STARTUP = "urn:ietf:params:netconf:capability:startup:1.0"
+
+
+def rpc(device: Device, operation: str, content: str = "", secret: bool = False) -> str:
+    """The reply to an operation. Raises HoldfastError with the tag and message of the server's error."""
+    arguments = {"rpc": operation, "xmlns": xml.BASE, **({"content": content} if content else {})}
+    try:
+        return str(device.run("ansible.netcommon.netconf_rpc", arguments, secret).get("stdout", ""))
+    except Unanswered:
+        raise
+    except HoldfastError as error:
+        found = xml.errors(str(error))
+        if not found:
+            raise
+        raise Refused(operation, found) from error
+
+
+class Refused(HoldfastError):
+    """The server refused an operation. ``tag``: the error's tag by RFC 6241, appendix A."""
+
+    def __init__(self, operation: str, said: Sequence[str]) -> None:
+        super().__init__(f"the server refuses <{operation}>: {': '.join(said)}")
+        self.tag = said[0]
+
+
+class Netconf:
+    """The provider."""
+
+    declaration = Declaration(
+        name="netconf",
+        platforms=("netconf", "juniper_junos"),
+        reads=(Reads(CONFIG, "the running configuration, as XML"),),
+        restores="an edit of the candidate that replaces everything, and a commit",
+        exact=True,
+        reverts="confirmed commit with a token (RFC 6241, 8.4), in seconds; a reboot reverts as well",
+        armed=AT_COMMIT,
+    )
+
+    def __init__(self) -> None:
+        self.timer = ConfirmedCommit(self)
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, device: Device, section: str) -> Mapping[str, Any]:
+        """The running configuration; see ``Provider.read``."""
+        self.declaration.section(section)
+        try:
+            return {RUNNING: self.shown(device)}
+        except Unanswered:
+            raise
+        except HoldfastError as error:
+            raise Unreadable(str(error)) from error
+
+    def shown(self, device: Device) -> str:
+        """The running configuration in the fixed form. Raises HoldfastError."""
+        return xml.normal(rpc(device, "get-config", "<source><running/></source>", secret=True))
+
+    # --- restoring ---------------------------------------------------------------------------------------------------
+
+    def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:
+        """Replace the running configuration; see ``Provider.restore``. What a guard waits for is cancelled first."""
+        if not difference.changes:
+            return []
+        text = self.wanted(wanted)
+        done = []
+        if self.timer.cancel(device):
+            done.append("cancel-commit")
+        now = self.shown(device)
+        if now != text:
+            self._replace(device, xml.without_missing(text, now))
+            done.append("edit-config (replace) and commit")
+        return done
+
+    def _replace(self, device: Device, content: str) -> None:
+        rpc(device, "discard-changes")
+        rpc(device, "lock", _CANDIDATE)
+        try:
+            edit = f"{_CANDIDATE}<default-operation>replace</default-operation><config>{content}</config>"
+            rpc(device, "edit-config", edit, secret=True)
+            rpc(device, "commit")
+        except Unanswered:
+            raise
+        except HoldfastError:
+            rpc(device, "discard-changes")
+            raise
+        finally:
+            rpc(device, "unlock", _CANDIDATE)
+
+    @staticmethod
+    def wanted(snapshot: Snapshot) -> str:
+        """The configuration of a snapshot. Raises HoldfastError."""
+        try:
+            return str(snapshot.sections[CONFIG][RUNNING])
+        except KeyError as error:
+            raise HoldfastError(f"the snapshot does not hold {CONFIG}/{RUNNING}, so it cannot be restored") from error
+
+    # --- what stays --------------------------------------------------------------------------------------------------
+
+    def keep(self, device: Device) -> Sequence[str]:
+        """Let a reboot lead to what runs now, where the server has a startup configuration of its own."""
+        asked = f'<filter><netconf-state xmlns="{_MONITORING}"><capabilities/></netconf-state></filter>'
+        if _STARTUP not in rpc(device, "get", asked):
+            return []
+        rpc(device, "copy-config", "<target><startup/></target><source><running/></source>")
+        return ["copy-config from running to startup"]
+
+
+@dataclass(frozen=True)
+class _Held:
+    due: float
+    before: str
+
+
+class ConfirmedCommit:
+    """The timer: the very commit that makes a prepared candidate live; see ``Timer``.
+
+    A server tells whether one is pending (by refusing a token that none has with ``invalid-value``), and neither its
+    token nor its time. So the one that this object began is known by its token; any other is somebody else's. ``clock``
+    gives the seconds by which its time is counted.
+    """
+
+    def __init__(self, provider: Netconf, clock: Callable[[], float] = time.monotonic) -> None:
+        self._netconf, self._clock = provider, clock
+        self._held: dict[str, _Held] = {}
+
+    def arm(self, device: Device, token: str, seconds: int, wanted: Snapshot) -> None:
+        """Commit the candidate for so many seconds."""
+        if self._pending(device):
+            raise HoldfastError("a confirmed commit is pending already, and a server has only one")
+        before = self._netconf.wanted(wanted)
+        if self._netconf.shown(device) != before:
+            raise HoldfastError("the server goes back to what runs before the commit, and that is not what is wanted")
+        content = f"<confirmed/><confirm-timeout>{int(seconds)}</confirm-timeout><persist>{token}</persist>"
+        due = self._clock() + seconds
+        try:
+            rpc(device, "commit", content)
+        except Unanswered:
+            self._held[token] = _Held(due, before)
+            raise
+        self._held[token] = _Held(due, before)
+
+    def armed(self, device: Device) -> Sequence[Armed]:
+        """The confirmed commit that is pending, if one is."""
+        if not self._pending(device):
+            return ()
+        now = self._clock()
+        ours = next(((token, held) for token, held in self._held.items() if held.due > now), None)
+        return (Armed(ours[0], ours[1].due - now) if ours else Armed(SOMEBODY, 1.0),)
+
+    def disarm(self, device: Device, token: str) -> None:
+        """Confirm the commit."""
+        if token not in self._held:
+            return
+        try:
+            rpc(device, "commit", f"<persist-id>{token}</persist-id>")
+        except Refused as error:
+            raise HoldfastError(f"the commit could not be confirmed, so it was taken back: {error}") from error
+        if self._pending(device):
+            raise HoldfastError("the commit was confirmed, and one is still pending")
+        del self._held[token]
+
+    def cancel(self, device: Device) -> bool:
+        """Take the pending commit of this object back at once; whether there was one. Raises HoldfastError."""
+        for token in list(self._held):
+            try:
+                rpc(device, "cancel-commit", f"<persist-id>{token}</persist-id>")
+            except Refused:
+                continue  # it was taken back by itself
+            del self._held[token]
+            return True
+        return False
+
+    def reverted(self, device: Device, token: str) -> Optional[Reverted]:
+        """What came of the commit, known to the object that began it: nothing is pending, and what ran before runs."""
+        held = self._held.get(token)
+        if held is None or self._pending(device) or self._netconf.shown(device) != held.before:
+            return None
+        return Reverted(token, True, "the confirmed commit was not confirmed in time")
+
+    @staticmethod
+    def _pending(device: Device) -> bool:
+        try:
+            rpc(device, "cancel-commit", f"<persist-id>{PROBE}</persist-id>")
+        except Refused as error:
+            return error.tag == "invalid-value"
+        raise HoldfastError(f"the server cancelled a commit by a token that none had ({PROBE})")
