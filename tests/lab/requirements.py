@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.commands import LabError, run
@@ -94,8 +94,13 @@ def refused() -> list[str]:
 
 def install(say: Callable[[str], None]) -> None:
     """Install the packages that are missing, without starting any service. Raises LabError."""
-    packages = missing_packages()
-    if unfit() or not packages:
+    if not unfit():
+        add(missing_packages(), say)
+
+
+def add(packages: Sequence[str], say: Callable[[str], None]) -> None:
+    """Install packages without starting any service. Raises LabError."""
+    if not packages:
         return
     say(f"installing {', '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

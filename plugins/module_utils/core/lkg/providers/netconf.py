@@ -92,7 +92,11 @@ class Netconf:
 
     def shown(self, device: Device) -> str:
         """The running configuration in the fixed form. Raises HoldfastError."""
-        return xml.normal(rpc(device, "get-config", "<source><running/></source>", secret=True))
+        return self._config(device, "running")
+
+    @staticmethod
+    def _config(device: Device, source: str) -> str:
+        return xml.normal(rpc(device, "get-config", f"<source><{source}/></source>", secret=True))
 
     # --- restoring ---------------------------------------------------------------------------------------------------
 
@@ -104,18 +108,16 @@ class Netconf:
         done = []
         if self.timer.cancel(device):
             done.append("cancel-commit")
-        now = self.shown(device)
-        if now != text:
-            self._replace(device, xml.without_missing(text, now))
+        if self.shown(device) != text:
+            self._replace(device, text)
             done.append("edit-config (replace) and commit")
         return done
 
-    def _replace(self, device: Device, content: str) -> None:
+    def _replace(self, device: Device, text: str) -> None:
         rpc(device, "discard-changes")
         rpc(device, "lock", _CANDIDATE)
         try:
-            edit = f"{_CANDIDATE}<default-operation>replace</default-operation><config>{content}</config>"
-            rpc(device, "edit-config", edit, secret=True)
+            self._prepare(device, text)
             rpc(device, "commit")
         except Unanswered:
             raise
@@ -124,6 +126,25 @@ class Netconf:
             raise
         finally:
             rpc(device, "unlock", _CANDIDATE)
+
+    def _prepare(self, device: Device, text: str) -> None:
+        """Make the candidate what is wanted, and see that it is, before anything of it becomes live."""
+        self._edit(device, xml.without_missing(text, self._config(device, "candidate")))
+        now = self._config(device, "candidate")
+        if now != text:  # some servers leave entries of lists, or their order: what is not there can only be made anew
+            self._edit(device, xml.removed(xml.differing(text, now)))
+            self._edit(device, text)
+            now = self._config(device, "candidate")
+        if now != text:
+            wrong = ", ".join(local for _space, local in xml.differing(text, now)) or "what is at the top"
+            raise HoldfastError(
+                f"the server does not take the configuration as it was, so nothing was changed: {wrong}"
+            )
+
+    @staticmethod
+    def _edit(device: Device, content: str) -> None:
+        edit = f"{_CANDIDATE}<default-operation>replace</default-operation><config>{content}</config>"
+        rpc(device, "edit-config", edit, secret=True)
 
     @staticmethod
     def wanted(snapshot: Snapshot) -> str:

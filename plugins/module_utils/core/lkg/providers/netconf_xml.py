@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Optional
 from xml.sax.saxutils import escape, quoteattr
 
@@ -40,9 +40,18 @@ def without_missing(wanted: str, now: str) -> str:
     do as the RFC says.
     """
     have, want = _tops(now), _tops(wanted)
-    gone = [name for name, count in have.items() if name not in want and count == 1]
-    removed = "".join(f'<{local} xmlns="{space}" xmlns:nc="{BASE}" nc:operation="remove"/>' for space, local in gone)
-    return wanted + removed
+    return wanted + removed([name for name, texts in have.items() if name not in want and len(texts) == 1])
+
+
+def differing(wanted: str, now: str) -> list[tuple[str, str]]:
+    """The elements at the top of ``now`` that are others in ``wanted``, by namespace and name."""
+    have, want = _tops(now), _tops(wanted)
+    return [name for name, texts in have.items() if len(texts) == 1 and want.get(name) != texts]
+
+
+def removed(names: Iterable[tuple[str, str]]) -> str:
+    """The content of <config> that takes elements at the top away."""
+    return "".join(f'<{local} xmlns="{space}" xmlns:nc="{BASE}" nc:operation="remove"/>' for space, local in names)
 
 
 def errors(said: str) -> tuple[str, ...]:
@@ -75,13 +84,12 @@ def _parsed(text: str) -> tuple[ET.Element, Declared]:
     return root, declared
 
 
-def _tops(text: str) -> dict[tuple[str, str], int]:
-    """How often each element stands at the top of a configuration, by namespace and name."""
-    root, _declared = _parsed(f"<config>{text}</config>")
-    found: dict[tuple[str, str], int] = {}
+def _tops(text: str) -> dict[tuple[str, str], list[str]]:
+    """The elements at the top of a configuration, by namespace and name, each as text in the fixed form."""
+    root, declared = _parsed(f"<config>{text}</config>")
+    found: dict[tuple[str, str], list[str]] = {}
     for child in root:
-        name = _split(child.tag)
-        found[name] = found.get(name, 0) + 1
+        found.setdefault(_split(child.tag), []).append("".join(_lines(child, "", 0, declared)))
     return found
 
 
