@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.holdfast.ops.plugins.module_utils import lkg_arguments
-from ansible_collections.holdfast.ops.plugins.modules import lkg_diff, lkg_guard, lkg_info, lkg_promote
+from ansible_collections.holdfast.ops.plugins.modules import (
+    lkg_baseline,
+    lkg_diff,
+    lkg_guard,
+    lkg_info,
+    lkg_promote,
+    lkg_restore,
+    lkg_snapshot,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +29,9 @@ from ansible_collections.holdfast.ops.plugins.modules import lkg_diff, lkg_guard
         (lkg_info, lkg_arguments.LKG_INFO),
         (lkg_diff, lkg_arguments.LKG_DIFF),
         (lkg_guard, lkg_arguments.LKG_GUARD),
+        (lkg_snapshot, lkg_arguments.LKG_SNAPSHOT),
+        (lkg_restore, lkg_arguments.LKG_RESTORE),
+        (lkg_baseline, lkg_arguments.LKG_BASELINE),
     ],
 )
 def test_options(module: ModuleType, accepted: dict[str, Any]) -> None:
