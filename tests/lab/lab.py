@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from tests.lab import addresses, balancer, places, remains, requirements, rootfs
+from tests.lab import addresses, balancer, devices, places, remains, requirements, rootfs
 from tests.lab.commands import APART, LabError, started, wait_until
 from tests.lab.members import WINDOWS
 from tests.lab.windows.control import Control
@@ -207,6 +207,11 @@ class Lab:
     def windows(self) -> Control:
         """What tests tell the Windows double."""
         return Control(self.folder / f"{WINDOWS}.sock")
+
+    @property
+    def ios(self) -> Control:
+        """What tests tell the IOS double, while it is on."""
+        return Control(self.folder / f"{devices.IOS}.sock")
 
     def ssh(self, host: str, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command on a host as root, without Ansible."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab import addresses, appliances, balancer, routers
+from tests.lab import addresses, appliances, balancer, devices, routers
 from tests.lab.addresses import Plan
 from tests.lab.program import Program
 
@@ -105,6 +105,21 @@ def programs(plan: Plan, folder: Path, names: list[str]) -> list[tuple[Member, P
     ]
 
 
+def all_devices(plan: Plan, folder: Path) -> list[tuple[Member, Program]]:
+    """The network devices that are off until somebody renews them."""
+    found = []
+    for name, last in devices.LASTS.items():
+        address, port = plan.management(last), devices.PORTS[name]
+        log = folder / "log" / f"{name}.log"
+
+        def answers(address: str = address, port: int = port) -> bool:
+            return listens(address, port)
+
+        program = Program(name, devices.command(plan, folder, name), log, answers)
+        found.append((Member(name, devices.GROUPS[name], last, {"ansible_host": address}), program))
+    return found
+
+
 def listens(address: str, port: int) -> bool:
     """Whether a connection is taken there."""
     try:
@@ -170,6 +185,7 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
             "ansible_winrm_transport": "ntlm",
             "ansible_winrm_proxy": None,
         },
+        **devices.group_variables(folder),
         "rhel": reached,
         "routers": dict(reached),
         **{group: dict(reached) for group in appliances.GROUPS.values()},

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.lab import appliances, balancer, keys, members, places, remains, routers
+from tests.lab import appliances, balancer, devices, keys, members, places, remains, routers
 from tests.lab.addresses import REPOSITORY, Plan
 from tests.lab.commands import LabError, remove_tree, run, wait_until
 from tests.lab.faults import Faults
@@ -50,6 +50,7 @@ class Supervisor:
         self._unused: dict[str, str] = {}
         self.machines: dict[str, Machine] = {}
         self.programs: dict[str, Program] = {}
+        self._devices: dict[str, Program] = {}
         self.faults = Faults(self._network, self.machines, self.programs)
         self._members = [*self._hosts, *self._routers, *self._appliances]
 
@@ -84,6 +85,10 @@ class Supervisor:
             self._members.append(member)
             self.programs[program.name] = program
             program.start()
+        for member, device in members.all_devices(self.plan, self.folder):
+            self._network.attach(member.name, member.last)
+            self._members.append(member)
+            self._devices[member.name] = device
         (self.folder / "inventory.yml").write_text(members.inventory(self.folder, self._members), encoding="utf-8")
         for program in self.programs.values():
             program.wait()
@@ -94,7 +99,7 @@ class Supervisor:
         """End everything, in the order that leaves nothing."""
         for machine in self.machines.values():
             machine.power_off()
-        for program in self.programs.values():
+        for program in (*self.programs.values(), *self._devices.values()):
             program.stop()
         for machine in self.machines.values():
             machine.drop_disk()
@@ -152,6 +157,9 @@ class Supervisor:
 
     def power(self, host: str, on: bool) -> None:
         """Switch a host on, or pull its plug."""
+        if host in self._devices:
+            device = self._devices[host]
+            return device.serve() if on else device.stop()
         machine = self._known(host)
         if on:
             if not machine.root.is_mount():
@@ -162,6 +170,12 @@ class Supervisor:
 
     def renew(self, hosts: list[str]) -> None:
         """Give hosts new disks, as they were in the beginning, without faults; return when they serve."""
+        for host in [each for each in hosts if each in self._devices]:
+            self.faults.forget(host)
+            self._devices[host].stop()
+            remove_tree(devices.home(self.folder, host))
+            self._devices[host].serve()
+        hosts = [each for each in hosts if each not in self._devices]
         for host in hosts:
             machine = self._known(host)
             self.faults.forget(host)
@@ -179,6 +193,8 @@ class Supervisor:
         for member in self._appliances:
             self.machines[member.name].power_off()
             self.machines[member.name].drop_disk()
+        for device in self._devices.values():
+            device.stop()
         for _name, whose in list(self.faults.active):
             self.faults.forget(whose)
         self.publish(self._first)
@@ -191,7 +207,7 @@ class Supervisor:
 
     def status(self) -> dict[str, Any]:
         """Who is here and how they are."""
-        parts: dict[str, Machine | Program] = {**self.machines, **self.programs}
+        parts: dict[str, Machine | Program] = {**self.machines, **self.programs, **self._devices}
         rows = [
             {
                 "name": member.name,
@@ -213,7 +229,7 @@ class Supervisor:
 
     def _known(self, host: str) -> Machine:
         if host not in self.machines:
-            raise LabError(f"there is no host {host!r}; there are {', '.join(self.machines)}")
+            raise LabError(f"there is no host {host!r}; there are {', '.join([*self.machines, *self._devices])}")
         return self.machines[host]
 
     # --- being told ----------------------------------------------------------------------------------------------

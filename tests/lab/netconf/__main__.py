@@ -93,6 +93,9 @@ def door(chosen: argparse.Namespace, socket: Path) -> list[str]:
 def main() -> int:
     """Serve."""
     chosen = arguments()
+    if lacking():
+        print(f"this needs packages: apt-get install --no-install-recommends {' '.join(lacking())}", file=sys.stderr)
+        return 1
     signal.signal(signal.SIGTERM, lambda *_ignored: sys.exit(0))
     chosen.folder.mkdir(parents=True, exist_ok=True)
     Path("/run/sshd").mkdir(exist_ok=True)  # where sshd leaves its privileges
