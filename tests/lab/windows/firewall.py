@@ -15,14 +15,14 @@ NETWORK = "Public"
 """The profile of the network that the machine is in."""
 
 _FIELDS = (
-    "Action", "Active", "Dir", "Protocol", "Profile", "LPort", "RPort", "ICMP4", "LA4", "RA4", "App", "Svc", "Name",
-    "Desc", "EmbedCtxt",
+    "Action", "Active", "Dir", "Protocol", "Profile", "LPort", "RPort", "ICMP4", "LA4", "RA4", "IFType", "App", "Svc",
+    "Name", "Desc", "EmbedCtxt",
 )  # fmt: skip
 _OF_PARAMETER = {
     "Action": "Action", "Enabled": "Active", "Direction": "Dir", "Protocol": "Protocol", "Profile": "Profile",
     "LocalPort": "LPort", "RemotePort": "RPort", "IcmpType": "ICMP4", "LocalAddress": "LA4", "RemoteAddress": "RA4",
     "Program": "App", "Service": "Svc", "DisplayName": "Name", "NewDisplayName": "Name", "Description": "Desc",
-    "Group": "EmbedCtxt",
+    "Group": "EmbedCtxt", "InterfaceType": "IFType",
 }  # fmt: skip
 _DIRECTIONS = {"Inbound": "In", "Outbound": "Out"}
 

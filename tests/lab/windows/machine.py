@@ -43,14 +43,16 @@ class Service:
 class Task:
     """A scheduled task that runs ``restore.ps1`` of a folder.
 
-    ``deadline``: when it runs once, by the machine's clock; None for one that is only started. ``boot``: the boot of
-    which its start with the machine was seen to. ``next``: whether its time is still to come.
+    ``deadline``: when it runs once, by the machine's clock; None for one that is only started. ``made``: in which boot
+    it was registered. ``boot``: the boot of which its start with the machine was seen to. ``next``: whether its time is
+    still to come.
     """
 
     name: str
     folder: str
-    deadline: Optional[float] = None
-    boot: int = 0
+    deadline: Optional[float]
+    made: int
+    boot: int
     next: bool = True
     state: str = "Ready"
 

@@ -143,7 +143,7 @@ def _arm(machine: Machine, given: Parameters) -> dict[str, Any]:
     machine.files[f"{folder}\\reserve"] = bytes(65536)
     deadline = float(int(machine.clock + given["Seconds"] + 1))
     machine.files[f"{folder}\\deadline"] = str(int((deadline + 11644473600) * 10_000_000)).encode()
-    machine.tasks[token] = Task(token, folder, deadline, machine.boots)
+    machine.tasks[token] = Task(token, folder, deadline, machine.boots, machine.boots)
     return {"left": deadline - machine.clock}
 
 
@@ -195,10 +195,12 @@ def _run(machine: Machine, given: Parameters) -> dict[str, Any]:
             raise Wrong("this restore is at work already")
         _remove(machine, token)
         stage(machine, folder, given)
-        machine.tasks[token] = Task(token, folder, None, machine.boots)
-        scheduling.begin(machine, machine.tasks[token])
+        task = machine.tasks[token] = Task(token, folder, None, machine.boots, machine.boots)
+        scheduling.begin(machine, task)
     until = time.monotonic() + given["Seconds"]
     while not _text(machine, f"{folder}\\outcome.json"):
+        if task.state != "Running" and not _text(machine, f"{folder}\\outcome.json"):
+            raise NotModelled(f"a restore that ends without an outcome ({machine.log[-1]})")
         if time.monotonic() > until:
             raise Wrong(f"the restore has not ended after {given['Seconds']} seconds; it goes on there")
         time.sleep(0.02)

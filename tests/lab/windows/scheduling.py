@@ -46,7 +46,8 @@ def _due(machine: Machine, task: Task) -> bool:
         return True
     if task.deadline is None or not task.next or machine.clock < task.deadline:
         return False
-    if task.deadline < machine.last_boot and machine.clock < machine.last_boot + MISSED:
+    missed = task.made != machine.boots and task.deadline < machine.last_boot
+    if missed and machine.clock < machine.last_boot + MISSED:
         return False
     task.next = False
     return True
