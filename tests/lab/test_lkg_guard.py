@@ -60,8 +60,9 @@ class Guarded:
                  "options": {"files": [FILE]}, "sections": ["files", "firewall"], "vars": {"said": "new"},
                  **arguments}  # fmt: skip
         task = {"name": "Change it", "holdfast.ops.lkg_guard": given, "register": "found", "ignore_errors": True}
-        keep = {"name": "Keep what it says", "delegate_to": "localhost", "become": False, "ansible.builtin.copy": {
-            "content": "{{ found | to_json }}", "dest": str(self.folder / "found.json"), "mode": "0600"}}  # fmt: skip
+        copy = {"content": "{{ found | to_json }}", "dest": str(self.folder / "found.json"), "mode": "0600"}
+        keep = {"name": "Keep what it says", "ansible.builtin.copy": copy, "delegate_to": "localhost", "become": False,
+                "check_mode": False}  # fmt: skip
         play = {"name": "Guard", "hosts": host, "gather_facts": False, "tasks": [task, keep]}
         (self.folder / "play.yml").write_text(yaml.safe_dump([play]))
 
