@@ -32,6 +32,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_time
 PLATFORM = "frr"
 CONFIG, STARTUP = "config", "startup"
 RUNNING, DAEMONS, WHERE = "running", "daemons", "where"
+RELOADERS = ("/usr/lib/frr/frr-reload.py", "/usr/libexec/frr/frr-reload.py")
+"""Where the package has it, of FRR's own and of Red Hat's make."""
 
 _CONFIG = Reads(CONFIG, "the configuration that runs (show running-config), and which daemons do")
 _STARTUP = Reads(STARTUP, "the configuration that it starts with: frr.conf, vtysh.conf, daemons and those of daemons")
@@ -67,7 +69,7 @@ restart() {
 }
 
 reload() {  # the log of frr-reload.py would show passwords, so it stays in this folder
-    for program in /usr/lib/frr/frr-reload.py /usr/libexec/frr/frr-reload.py; do
+    for program in $reloaders; do
         [ -f "$program" ] || continue
         find_python || return 1
         "$python" "$program" --reload --stdout --confdir "$directory" $socket_of_reload running.conf > reload.log 2>&1
@@ -169,6 +171,7 @@ class Frr:
         settings = [
             f"directory={shlex.quote(where['directory'])}",
             f"service={shlex.quote(where['service'])}",
+            f"reloaders={shlex.quote(' '.join(RELOADERS))}",
             f"wanted_daemons={shlex.quote(f'{daemons} ')}",
             f"socket_of_reload={shlex.quote(of_reload if where['socket'] else '')}",
             f'vtysh_() {{ {shlex.join(_vtysh(where))} "$@"; }}',

@@ -109,8 +109,8 @@ def read_files(device: Device, patterns: Sequence[str], what: str) -> dict[str, 
         try:
             facts, link, name, content = (part.strip() for part in line.split(","))
             mode, owner, group = facts.split()
-            path, leads = (decoded(base64.b64decode(part)) for part in (name, link))
-            found[path] = decoded(base64.b64decode(content))
+            path, leads = (decoded(base64.b64decode(part, validate=True)) for part in (name, link))
+            found[path] = decoded(base64.b64decode(content, validate=True))
         except (ValueError, binascii.Error) as error:
             raise Unreadable(f"{what}: the host answered with what is no file: {line[:60]!r}") from error
         attributes[path] = {"mode": mode, "owner": owner, "group": group}
