@@ -23,7 +23,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils import _command_line 
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
 from ansible_collections.holdfast.ops.plugins.plugin_utils._archive import ArchiveAction
 from ansible_collections.holdfast.ops.plugins.plugin_utils._change import What, play_change
-from ansible_collections.holdfast.ops.plugins.plugin_utils._guarded import GuardWorld
+from ansible_collections.holdfast.ops.plugins.plugin_utils._guarded import GuardWorld, this_machine
 from ansible_collections.holdfast.ops.plugins.plugin_utils._reached import Reached
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
 
@@ -105,6 +105,7 @@ class ActionModule(ArchiveAction):
             sections=arguments["sections"],
             play=lambda limit: play_change(self, inventory_host, what, limit, task_vars),
             health={name: command_line.plain(arguments[name]) for name in ("probes", "retries", "delay")},
+            asks=this_machine(self, task_vars) if arguments["probes_from"] == "controller" else this.device,
             show=lambda text: self._display.display(f"    {inventory_host} | {text}"),
             run=os.environ.get(processes.RUN, ""),
             reason=arguments["reason"],

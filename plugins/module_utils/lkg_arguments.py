@@ -36,6 +36,7 @@ LKG_GUARD: dict[str, Any] = {
     "settle": {"type": "int", "default": 30},
     "grace": {"type": "int", "default": 300},
     "probes": {"type": "list", "elements": "dict", "default": []},
+    "probes_from": {"type": "str", "choices": ["host", "controller"], "default": "host"},
     "retries": {"type": "int", "default": 5},
     "delay": {"type": "float", "default": 2.0},
     "platform": {"type": "str", "default": ""},

@@ -63,12 +63,19 @@ options:
     default: 300
   probes:
     description:
-      - Health checks, as the option of the same name of M(holdfast.ops.health_check). They run where that module runs,
-        that is on the host, and for network devices where Ansible runs.
+      - Health checks, as the option of the same name of M(holdfast.ops.health_check).
       - Without any, all that is proved is that the host can be reached.
     type: list
     elements: dict
     default: []
+  probes_from:
+    description:
+      - Where the health checks run.
+      - With V(host) on the host, as a task with that module would; for network devices that is where Ansible runs.
+      - With V(controller) where Ansible runs, as its clients see the host.
+    type: str
+    choices: [host, controller]
+    default: host
   retries:
     description:
       - How many attempts a health check has, unless it says so itself.

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +20,23 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted, Timer, Unanswered
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
+from ansible_collections.holdfast.ops.plugins.plugin_utils._device import ActionDevice
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored
 
 HEALTH_CHECK = "holdfast.ops.health_check"
+
+
+def this_machine(action: Any, task_vars: Mapping[str, Any]) -> ActionDevice:
+    """The controlling machine, as a device beside the host of an action; nobody is become there."""
+    context = action._play_context.copy()
+    context.become = False
+    context.connection, context.remote_addr = "local", "localhost"
+    local = action._shared_loader_obj.connection_loader.get("local", context, os.devnull)
+    beside = type(action)(action._task, local, context, action._loader, action._templar, action._shared_loader_obj)
+    given = {name: value for name, value in task_vars.items() if not str(name).startswith("ansible_")}
+    named = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    return ActionDevice(beside, {**given, **named, "inventory_hostname": "localhost"})
 
 
 @dataclass
@@ -29,7 +44,7 @@ class GuardWorld:
     """What a guard asks for, done for the host of an action.
 
     ``sections``: those of its snapshots, or none for all. ``play``: plays the change for at most so many seconds.
-    ``health``: the arguments of ``health_check``. ``show``: shows a line to people.
+    ``health``: the arguments of ``health_check``, and ``asks`` runs it. ``show``: shows a line to people.
     """
 
     this: lkg.Subject
@@ -37,6 +52,7 @@ class GuardWorld:
     sections: Sequence[str]
     play: Callable[[float], str]
     health: Mapping[str, Any]
+    asks: ActionDevice
     show: Callable[[str], None]
     run: str = ""
     reason: str = ""
@@ -126,7 +142,7 @@ class GuardWorld:
         if not self.health["probes"]:
             return ()
         try:
-            result = self.this.device.run(HEALTH_CHECK, self.health)
+            result = self.asks.run(HEALTH_CHECK, self.health)
         except Unanswered:
             raise
         except HoldfastError as error:

@@ -284,3 +284,18 @@ def test_a_reboot_in_the_middle_ends_in_the_old_state(guarded: Callable[..., Gua
     assert lab_as_new.boot_id("app1", patience=30) not in ("", boot)
     # proved for so long that the host has gone back meanwhile: it must not be called good
     other.assert_old("reverted", other.end(), "disarming its timer")
+
+
+def test_a_change_that_only_clients_notice_is_noticed_from_here(
+    guarded: Callable[..., Guarded], lab_as_new: Lab
+) -> None:
+    address = next(row["management"] for row in lab_as_new.status()["members"] if row["name"] == "app1")
+    rules = "table inet shut { chain in { type filter hook input priority -300; iif != lo tcp dport 8080 reject; }; }"
+    shut = {"name": "Shut the shop", "ansible.builtin.command": {"argv": ["nft", rules]}}
+    asked = [{"name": "shop", "url": f"http://{address}:8080/health", "retries": 2}]
+    one = guarded("app1", [*CHANGE, shut], probes=asked, probes_from="controller")
+    found = one.start().end()
+    one.assert_old("restored", found, "health checks")
+    assert "shop" in found["reason"] and "shut" not in lab_as_new.ssh("app1", "nft", "list", "ruleset").stdout
+    well = guarded("app1", CHANGE, probes=asked, probes_from="controller").start().end()
+    assert (well["state"], well["checks"][0]["healthy"]) == ("promoted", True), well
