@@ -74,8 +74,8 @@ put_file() {  # the same; says what it does
     if write_file "$@"; then say "wrote $2"; changed=1; else fail "$2 could not be written"; fi
 }
 
-take_away() {  # PATH: unless it is in the list of what is wanted
-    [ -e "$1" ] || [ -L "$1" ] || return 0
+take_away() {  # PATH: unless it is none that a snapshot would have, or in the list of what is wanted
+    [ -f "$1" ] || return 0
     grep -qxF -e "$1" wanted.list && return 0
     if rm -f "$1"; then say "removed $1"; changed=1; else fail "$1 could not be removed"; fi
 }

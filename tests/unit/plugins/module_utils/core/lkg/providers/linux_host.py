@@ -74,7 +74,7 @@ class LinuxHost:
             (work / name).write_bytes(data)
         (self.folder / "script").write_text(bundle.script, encoding="utf-8", errors="surrogateescape")
         done = self._do(["/bin/sh", str(self.folder / "script")], work)
-        assert done.stderr == ""
+        assert done.stderr == "", done.stderr
         return done.returncode, done.stdout.splitlines()
 
     def take(self, provider: Any) -> Snapshot:
