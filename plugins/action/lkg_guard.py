@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import guard_words as words
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard import Guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_words import GuardFailure, Plan
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT, Unanswered
 from ansible_collections.holdfast.ops.plugins.module_utils.lkg_arguments import LKG_GUARD
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _command_line as command_line
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
@@ -63,6 +63,8 @@ class ActionModule(ArchiveAction):
             with self._impatient():
                 state = guard.check() if check else guard.run()
             result = {"changed": check or self._has_changed(guard, world), "state": state}
+        except Unanswered as error:  # nothing has been begun: unreachable is what it is
+            raise AnsibleConnectionFailure(str(error)) from error
         except GuardFailure as failure:
             result = {"changed": failure.state != words.UNCHANGED, **world.hidden(failure.as_result())}
         if guard.differs is not None:

@@ -25,10 +25,6 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_world 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted, Unanswered
 
-SLACK = 5.0
-"""Seconds by which less may be left of a timer than was asked for, besides what arming took."""
-COARSE = 60.0
-"""Seconds by which more may be left: network devices count in minutes."""
 MARGIN = 10.0
 """Seconds before a timer is due in which nothing is begun any more that the revert could meet."""
 PAUSE = 2.0
@@ -55,7 +51,8 @@ class Guard:
     def run(self) -> str:
         """Do the change under guard; returns ``promoted`` or ``kept``.
 
-        Raises GuardFailure, which says how the host stands: everything that cannot be proved is a failure.
+        Raises GuardFailure, which says how the host stands: everything that cannot be proved is a failure. Raises
+        Unanswered when the host is silent from the beginning.
         """
         before = self._ready()
         try:
@@ -74,6 +71,8 @@ class Guard:
             self._disarm(before, after)
         except Broken as broken:
             self._go_back(before, broken)
+        except Exception as error:  # whatever broke here, the host must be led back and somebody told how it stands
+            self._go_back(before, Broken(words.ITSELF, f"{type(error).__name__}: {error}"))
         self._make_lasting()
         return self._promote(checks)
 
@@ -93,7 +92,7 @@ class Guard:
             for timer in self._world.armed():
                 self._found(timer)
             before = self._world.read()
-        except GuardFailure:
+        except (GuardFailure, Unanswered):
             raise
         except HoldfastError as error:
             raise self._unchanged(words.LOOK, str(error)) from error
@@ -140,11 +139,9 @@ class Guard:
         passed = world.now() - asked
         if left is None:
             raise HoldfastError("it was armed, and the host says that it holds no such timer")
-        if not plan.seconds - passed - SLACK <= left <= plan.seconds + COARSE:
-            how = "never" if left == math.inf else f"in {left:.0f} s"
-            raise HoldfastError(
-                f"it was armed for {plan.seconds} s, and {passed:.0f} s later the host says that it reverts {how}"
-            )
+        wrong = words.not_as_asked(plan.seconds, passed, left)
+        if wrong:
+            raise HoldfastError(wrong)
         self._due = world.now() + left
 
     def _not_armed(self, reason: str) -> GuardFailure:
@@ -237,7 +234,7 @@ class Guard:
             reason = self._disarm_again(str(error))
         except HoldfastError as error:
             reason = str(error)
-        if not reason and self._left() > SLACK:
+        if not reason and self._left() > words.SLACK:
             return
         if not self._stands(before, after):
             raise Broken(words.DISARM, reason or "the timer was due meanwhile")

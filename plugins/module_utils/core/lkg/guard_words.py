@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
 
+ITSELF = "the guard itself"
 LOOK = "looking at the host"
 ARM = "arming its timer"
 CHANGE = "the change"
@@ -40,6 +42,11 @@ NEXT = {
     "lkg_restore, state: {before}.",
 }  # fmt: skip
 """What a person does next, by how the host stands."""
+
+SLACK = 5.0
+"""Seconds by which less may be left of a timer than was asked for, besides what arming took."""
+COARSE = 60.0
+"""Seconds by which more may be left: network devices count in minutes."""
 
 FAIL, REPORT = "fail", "report"
 _FEW = 5
@@ -91,6 +98,14 @@ class GuardFailure(HoldfastError):
             "next_action": self.next_action,
             "elapsed": round(self.elapsed, 1),
         }
+
+
+def not_as_asked(seconds: float, passed: float, left: float) -> str:
+    """Why a timer that was armed ``passed`` seconds ago is not the one that was asked for; empty when it is."""
+    if seconds - passed - SLACK <= left <= seconds + COARSE:
+        return ""
+    how = "never" if left == math.inf else f"in {left:.0f} s"
+    return f"it was armed for {seconds:.0f} s, and {passed:.0f} s later the host says that it reverts {how}"
 
 
 def gaps_of(snapshot: Snapshot) -> str:

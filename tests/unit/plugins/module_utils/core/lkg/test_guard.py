@@ -12,7 +12,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard import Guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_words import GuardFailure, Plan
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted, Unanswered
 
 from .guarded import NEVER, NEW, ODD, OLD, Host, Killed, fails, killed, silent
 
@@ -134,6 +134,15 @@ def test_a_host_or_an_archive_that_fails_before_stops_it(call: str) -> None:
     assert "no space left on device" in found.reason and "arm" not in host.calls
 
 
+@pytest.mark.parametrize("call", ["armed", "read"])
+def test_a_host_that_is_silent_from_the_beginning_is_unreachable_and_no_failure(call: str) -> None:
+    host = Host()
+    host.at[call] = silent()
+    with pytest.raises(Unanswered):
+        guard(host).run()
+    assert host.archive == {} and "arm" not in host.calls
+
+
 def test_a_timer_that_cannot_be_armed_stops_it() -> None:
     host = Host()
     host.at["arm"] = fails("systemd does not run there")
@@ -207,6 +216,18 @@ def test_what_cannot_even_be_asked_is_a_failure_too(call: str, step: str) -> Non
     host = Host()
     host.at[call] = fails("ansible-runner is missing")
     assert_restored(host, failure(host), step)
+
+
+def test_an_error_that_nobody_thought_of_leads_back_too() -> None:
+    host = Host()
+
+    def broken(_host: Host) -> None:
+        raise KeyError("probes")
+
+    host.at["checks"] = broken
+    found = failure(host)
+    assert_restored(host, found, words.ITSELF)
+    assert "KeyError: 'probes'" in found.reason
 
 
 def test_a_new_state_that_cannot_be_read_whole_is_not_kept() -> None:
