@@ -67,6 +67,16 @@ def _unpack(bundle: Bundle) -> str:
     return "\n".join([*lines, "chmod 0700 script; rm -f pack", ""])
 
 
+def _alone(said: str) -> str:
+    """Shell: run the script, its words into a file; a revert that begins while somebody restores waits for that.
+
+    The lock is not passed on (``-o``): what the script starts would hold it for as long as it lives.
+    """
+    lock = f"flock -o {RUN}/holdfast-guard.lock"
+    return f"""lock="{lock}"; command -v flock >/dev/null 2>&1 || lock=
+(cd bundle && exec $lock /bin/sh ../script) > {said} 2>&1 < /dev/null"""
+
+
 # --- run at once -----------------------------------------------------------------------------------------------------
 
 
@@ -89,7 +99,7 @@ def run_pack(folder: str, bundle: Bundle) -> str:
 cd {shlex.quote(folder)} || fail "{folder} is gone"
 trap 'cd /; rm -rf {shlex.quote(folder)}' EXIT
 {_unpack(bundle)}
-(cd bundle && exec /bin/sh ../script) > said 2>&1 < /dev/null
+{_alone("said")}
 status=$?
 trap '' PIPE
 sed 's/^/said /' said
@@ -147,8 +157,9 @@ if [ ! -e outcome ]; then
     touch -d @86400 {stamp}; date +%s > begun; sync {stamp} begun .
     said={RUN}/{token}.said
     (: > $said) 2>/dev/null || said=/dev/null
-    (cd bundle && exec /bin/sh ../script) > $said 2>&1 < /dev/null
+    {_alone("$said")}
     status=$?
+    [ $status -le 128 ] || exit 1  # it was killed, as in a shutdown: that is no outcome
     word=complete; [ $status -eq 0 ] || word="failed $status"
     {{ echo "$word" && grep -v '^[[:space:]]*$' $said | tail -n 20; }} > outcome.new
     sync outcome.new && [ -s outcome.new ] && mv outcome.new outcome && sync . || exit 1

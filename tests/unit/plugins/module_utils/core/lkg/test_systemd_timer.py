@@ -14,6 +14,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -343,14 +344,16 @@ def test_a_revert_that_fails_stays_for_people(machine: Machine) -> None:
     assert list(one.armed(machine)) == [Armed(TOKEN, 0.0)]
 
 
-def test_a_revert_that_is_interrupted_begins_again_at_each_boot(machine: Machine) -> None:
+@pytest.mark.parametrize("whom", ["0", "$$"])
+def test_a_revert_that_is_interrupted_begins_again_at_each_boot(machine: Machine, whom: str) -> None:
     stamp = machine.folder / "stamps/stamp-holdfast-test.timer"
     runs, hang = machine.folder / "runs", machine.folder / "hang"
-    one = armed(machine, f"echo x >> {runs}; [ ! -e {hang} ] || kill -9 $PPID $$")
+    one = armed(machine, f"echo x >> {runs}; [ ! -e {hang} ] || kill -9 {whom}")
     hang.touch()
     stamp.touch()  # as systemd does when the timer fires
-    died = subprocess.run(["/bin/sh", str(machine.guard("revert"))], check=False, capture_output=True)
-    assert died.returncode < 0 and one.reverted(machine, TOKEN) is None
+    died = subprocess.run(["/bin/sh", str(machine.guard("revert"))], check=False, capture_output=True,
+                          start_new_session=True)  # fmt: skip
+    assert died.returncode != 0 and one.reverted(machine, TOKEN) is None
     assert stamp.stat().st_mtime == 86400  # so that systemd fires it again when it boots
     assert (machine.units / "timers.target.wants/holdfast-test.timer").exists()
     hang.unlink()
@@ -365,6 +368,28 @@ def test_a_revert_that_ended_is_not_done_twice(machine: Machine) -> None:
     machine.fire()
     machine.fire()
     assert runs.read_text() == "x\n"
+
+
+def test_a_revert_waits_for_a_restore_that_is_under_way(machine: Machine) -> None:
+    log = machine.folder / "log"
+    one = armed(machine, f"echo revert >> {log}")
+    slow = Bundle(f"echo begin >> {log}; sleep 1; echo end >> {log}")
+    with ThreadPoolExecutor() as pool:
+        restored = pool.submit(run_bundle, machine, slow)
+        while not log.exists():
+            time.sleep(0.02)
+        machine.fire()
+        restored.result()
+    assert log.read_text().split() == ["begin", "end", "revert"]
+    assert one.reverted(machine, TOKEN) == Reverted(TOKEN, True, "wrote it")
+
+
+def test_what_a_revert_starts_does_not_hold_up_the_next_restore(machine: Machine) -> None:
+    armed(machine, "sleep 20 > /dev/null 2>&1 &")
+    machine.fire()
+    begun = time.monotonic()
+    run_bundle(machine, Bundle("true"))
+    assert time.monotonic() - begun < 10
 
 
 def test_a_revert_whose_outcome_cannot_be_written_is_begun_again(machine: Machine) -> None:
