@@ -61,7 +61,7 @@ def extra_sources(loader: Any) -> list[Any]:
         if text.startswith("@"):
             found.append(str(loader.path_dwim(text[1:])))
         elif text.strip():
-            data = loader.load(text) if text.startswith(("{", "[", "/", ".")) else parse_kv(text)
+            data = loader.load(text) if text.startswith(("{", "[")) else parse_kv(text)
             found.append(command_line.plain(data))
     return found
 
@@ -77,7 +77,7 @@ def play_change(action: Any, host: str, what: What, limit: float, task_vars: Map
         extra=extra_sources(action._loader),
         scopes=scopes if isinstance(scopes, dict) else {},
         options=command_line.run_options().to_dict(),
-        secrets=_secrets(action),
+        secrets=command_line.run_secrets(action._loader, action._play_context).to_dict(),
         implicit_localhost="localhost" not in task_vars["groups"].get("all", ()),
         check=bool(action._task.check_mode),
     )
@@ -94,11 +94,6 @@ def play_change(action: Any, host: str, what: What, limit: float, task_vars: Map
     finally:
         supervised.close()
     raise HoldfastError("what plays the change ended without a word")
-
-
-def _secrets(action: Any) -> dict[str, Any]:
-    """The secrets of the command; its variables come with all the other extra variables."""
-    return {**command_line.run_secrets(action._loader, action._play_context).to_dict(), "variables": {}}
 
 
 def _show(action: Any, host: str, message: Mapping[str, Any]) -> None:
