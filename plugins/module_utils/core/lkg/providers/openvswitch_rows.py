@@ -123,14 +123,15 @@ class Database:
         return found
 
     def reached(self, first: Iterable[tuple[str, str]]) -> set[str]:
-        """The UUIDs of these rows (table, UUID) and of all to which they lead."""
+        """The UUIDs of these rows (table, UUID) and of all that stand within them, which rows with names do not."""
         todo = list(first)
         found: set[str] = set()
         while todo:
             table, key = todo.pop()
             if key not in found and key in self.rows.get(table, {}):
                 found.add(key)
-                todo += [(kind, one) for one, kind in self.refers(table, self.rows[table][key]).items()]
+                within = self.refers(table, self.rows[table][key]).items()
+                todo += [(kind, one) for one, kind in within if kind not in NAMED]
         return found
 
 
