@@ -18,6 +18,9 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import archive_
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import LAST, LKG, Archive, Promotion, Stored
 from rich.text import Text
 
+from holdfast.cli import lkg_restore
+from holdfast.cli import run as given
+from holdfast.cli.options import Given
 from holdfast.cli.screen import WENT_WRONG, explained, say, table
 from holdfast.cli.stored import store
 
@@ -146,14 +149,48 @@ def diff(
         _json({"before": old.as_data(), "after": new.as_data(), **difference.as_data()})
     else:
         for line in difference.render():
-            say(line, style=_COLOURS.get(line[:1], ""))
+            say(line, style=lkg_restore.COLOURS.get(line[:1], ""))
         if difference.same:
             say(f"✔ {old.host} {old.id} and {new.host} {new.id} are the same")
     if not difference.same:
         raise typer.Exit(WENT_WRONG)
 
 
-_COLOURS = {"+": "green", "-": "red", "@": "cyan", "!": "yellow"}
+@app.command()
+@explained
+def restore(
+    named: Annotated[str, typer.Argument(metavar="HOST[@STATE]", help=STATE_HELP)],
+    *,
+    inventory: given.Inventory,
+    section: lkg_restore.Sections,
+    check: lkg_restore.Check = False,
+    diff: lkg_restore.Diff = False,
+    as_json: AsJson = False,
+    extra: given.Extra,
+    vault_id: given.VaultIds,
+    vault_password_file: given.VaultFiles,
+    ask_vault: given.AskVault = False,
+    ask_pass: given.AskPass = False,
+    ask_become: given.AskBecome = False,
+    user: given.User = "",
+    become: given.Become = False,
+    become_method: given.BecomeMethod = "",
+    become_user: given.BecomeUser = "",
+    connection: given.Connection = "",
+    private_key: given.PrivateKey = "",
+    timeout: given.Timeout = None,
+) -> None:
+    """Bring a host back to a state, and prove it by a new snapshot: the status is 0 only when it was proved."""
+    stored = _find(_archive(), named, LKG)
+    options = Given(
+        inventory, "", vault_id, vault_password_file, ask_vault, ask_pass, ask_become, user, become, become_method,
+        become_user, connection, private_key, None, timeout, 0, diff or check, extra,
+    )  # fmt: skip
+    result = lkg_restore.carry_out(stored, section, check, options)
+    if as_json:
+        _json(result)
+        raise typer.Exit(WENT_WRONG if result.get("failed") or result.get("unreachable") else 0)
+    raise typer.Exit(lkg_restore.tell(stored, result, check))
 
 
 @app.command()
