@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts as plays reach them: this machine by a local connection, of which only files of the test are read; and nobody."""
+"""Hosts as plays reach them: this machine, of which only files of the test are read, and two that do not answer."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ class Stage:
     def act(self, host: str, module: str, *more: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
         """Run one action on a host; what Ansible wrote, and the result."""
         kept = self.folder / "result.json"
+        goes_on = {"ignore_errors": True, "ignore_unreachable": True}
         tasks: list[dict[str, Any]] = [
-            {f"holdfast.ops.{module}": arguments, "register": "found", "ignore_errors": True, "ignore_unreachable": True},
+            {f"holdfast.ops.{module}": arguments, "register": "found", **goes_on},
             {"ansible.builtin.copy": {"dest": str(kept), "content": "{{ found | to_json }}"}, "check_mode": False,
              "delegate_to": "here"},
         ]  # fmt: skip
