@@ -80,6 +80,7 @@ reload() {  # the log of frr-reload.py would show passwords, so it stays in this
 }
 
 restore_running() {
+    if ! runs && [ "$(systemctl is-active "$service")" = activating ]; then wait_for runs 30; fi  # the host boots
     runs || restart "other daemons run than should"
     for round in 1 2 3; do
         if is_right; then return 0; fi
