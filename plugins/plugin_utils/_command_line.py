@@ -41,6 +41,8 @@ def plain(value: Any) -> Any:
         return [plain(inner) for inner in value]
     if value is None or isinstance(value, (bool, int, float)):
         return json.loads(json.dumps(value))
+    if isinstance(value, bytes):  # some network modules give such, where they run within Ansible's own process
+        return value.decode("utf-8", "surrogateescape")
     return "".join(str(value))
 
 

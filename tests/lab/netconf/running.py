@@ -110,7 +110,6 @@ class NcclientDevice:
 
     def run(self, module: str, arguments: Mapping[str, Any], secret: bool = False) -> Mapping[str, Any]:
         """Run ``netconf_rpc``; nothing else is asked of such a device."""
-        from lxml import etree
         from ncclient.operations import RPCError
         from ncclient.xml_ import to_ele
 
@@ -125,8 +124,7 @@ class NcclientDevice:
         try:
             return {"stdout": self._manager.dispatch(to_ele(content)).xml}
         except RPCError as error:
-            said = error.xml if isinstance(error.xml, str) else etree.tostring(error.xml).decode()
-            raise HoldfastError(said) from error
+            raise HoldfastError(f"{module} failed: b'{error}'") from error  # all that Ansible passes on
         except Exception as error:  # the session is gone
             raise Unanswered(str(error)) from error
 

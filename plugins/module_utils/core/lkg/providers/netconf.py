@@ -9,6 +9,7 @@ only text, so that its ``confirm`` fails.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,30 +37,27 @@ PROBE = "holdfast-is-there-one"
 """A token that no commit has."""
 
 _CANDIDATE = "<target><candidate/></target>"
+_ANOTHER = re.compile(r"invalid[- ]value|persist-id (?:does not match|mismatch|is invalid)", re.IGNORECASE)
 _MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 _STARTUP = "urn:ietf:params:netconf:capability:startup:1.0"
 
 
 def rpc(device: Device, operation: str, content: str = "", secret: bool = False) -> str:
-    """The reply to an operation. Raises HoldfastError with the tag and message of the server's error."""
+    """The reply to an operation. Raises Refused with what the server says against it."""
     arguments = {"rpc": operation, "xmlns": xml.BASE, **({"content": content} if content else {})}
     try:
         return str(device.run("ansible.netcommon.netconf_rpc", arguments, secret).get("stdout", ""))
     except Unanswered:
         raise
     except HoldfastError as error:
-        found = xml.errors(str(error))
-        if not found:
-            raise
-        raise Refused(operation, found) from error
+        raise Refused(operation, xml.errors(str(error)) or (str(error),)) from error
 
 
 class Refused(HoldfastError):
-    """The server refused an operation. ``tag``: the error's tag by RFC 6241, appendix A."""
+    """The server refused an operation, or it could not be given."""
 
     def __init__(self, operation: str, said: Sequence[str]) -> None:
-        super().__init__(f"the server refuses <{operation}>: {': '.join(said)}")
-        self.tag = said[0]
+        super().__init__(f"<{operation}> was refused: {': '.join(said)}")
 
 
 class Netconf:
@@ -174,9 +172,8 @@ class _Held:
 class ConfirmedCommit:
     """The timer: the very commit that makes a prepared candidate live; see ``Timer``.
 
-    A server tells whether one is pending (by refusing a token that none has with ``invalid-value``), and neither its
-    token nor its time. So the one that this object began is known by its token; any other is somebody else's. ``clock``
-    gives the seconds by which its time is counted.
+    A server tells whether one is pending, and neither its token nor its time. So the one that this object began is
+    known by its token; any other is somebody else's. ``clock`` gives the seconds by which its time is counted.
     """
 
     def __init__(self, provider: Netconf, clock: Callable[[], float] = time.monotonic) -> None:
@@ -239,8 +236,14 @@ class ConfirmedCommit:
 
     @staticmethod
     def _pending(device: Device) -> bool:
+        """Whether a confirmed commit is pending.
+
+        By RFC 6241 (8.4.4.1) a token that is not the pending one's is refused with the tag invalid-value. Ansible
+        passes on the message only, so that is looked for too. Where a server words it otherwise none is seen, and no
+        guard takes its timer for armed then.
+        """
         try:
             rpc(device, "cancel-commit", f"<persist-id>{PROBE}</persist-id>")
         except Refused as error:
-            return error.tag == "invalid-value"
+            return bool(_ANOTHER.search(str(error)))
         raise HoldfastError(f"the server cancelled a commit by a token that none had ({PROBE})")
