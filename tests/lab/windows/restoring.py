@@ -24,6 +24,8 @@ _BUILT_IN = {
     "NT AUTHORITY\\LOCAL SERVICE": "NT AUTHORITY\\LOCAL SERVICE",
     "NT AUTHORITY\\NETWORK SERVICE": "NT AUTHORITY\\NETWORK SERVICE",
 }  # fmt: skip
+ROUNDS = 3
+"""How often all is tried while something fails; the seconds between are left out."""
 _STATES = {"started": "running", "stopped": "stopped"}
 
 
@@ -42,17 +44,14 @@ class Restoring:
             "firewall": self._firewall, "registry": self._registry, "files": self._files, "services": self._services,
             "features": self._features,
         }  # fmt: skip
-        changed = self.machine.features.copy()
-        for name, restore in sections.items():
-            if wanted.get(name):
-                restore(wanted[name])
-        if self.machine.features != changed:
-            again = [line for line in self.said if line.startswith("failed: service ")]
-            self.said = [line for line in self.said if line not in again]
-            self.failed -= len(again)
-            for name in ("firewall", "services"):
+        for _round in range(ROUNDS):
+            features = self.machine.features.copy()
+            self.failed, self.said = 0, [line for line in self.said if not line.startswith("failed: ")]
+            for name, restore in sections.items():
                 if wanted.get(name):
-                    sections[name](wanted[name])
+                    restore(wanted[name])
+            if self.failed == 0 and self.machine.features == features:
+                break
         outcome = {"complete": self.failed == 0, "said": self.said}
         self.machine.files[f"{self.folder}\\outcome.json"] = json.dumps(outcome).encode()
         if self.failed == 0:

@@ -385,6 +385,9 @@ def test_a_script_or_parameters_that_differ_are_not_modelled(machine: Machine) -
     device = Here(machine)
     given = {"script": windows_scripts.OUTCOME, "error_action": "stop", "parameters": {"Token": "holdfast-x"}}
     assert device.run("ansible.windows.win_powershell", given)["output"] == ['{"outcome": ""}']
-    for wrong in ({"script": windows_scripts.OUTCOME + " "}, {"parameters": {}}, {"error_action": "continue"}):
+    differing: list[dict[str, Any]] = [
+        {"script": windows_scripts.OUTCOME + " "}, {"parameters": {}}, {"error_action": "continue"},
+    ]  # fmt: skip
+    for wrong in differing:
         with pytest.raises(HoldfastError, match="not modelled"):
             device.run("ansible.windows.win_powershell", {**given, **wrong})

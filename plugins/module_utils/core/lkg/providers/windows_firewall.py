@@ -112,7 +112,7 @@ def _value(name: str, value: str) -> Any:
 def _everything(protocol: str) -> dict[str, Any]:
     """What each parameter is when a rule does not say it."""
     always = {"Profile": "Any", "LocalAddress": "Any", "RemoteAddress": "Any", "Program": "Any", "Service": "Any",
-              "InterfaceType": "Any", "Description": "", "Protocol": "Any"}  # fmt: skip
+              "InterfaceType": "Any", "Protocol": "Any"}  # fmt: skip
     ports = {"LocalPort": "Any", "RemotePort": "Any"} if protocol in _WITH_PORTS else {}
     icmp = {"IcmpType": "Any"} if protocol in ("1", "58") else {}
     return {**always, **ports, **icmp}

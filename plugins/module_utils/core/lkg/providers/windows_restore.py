@@ -5,7 +5,7 @@
 
 It lies in a folder that only SYSTEM and Administrators enter, beside ``wanted.json`` (see ``windows_wanted``) and the
 contents of files, and it needs nothing else: no network, no controlling side. It says what it does a line at a time,
-goes on after a step that failed, and may be run again after it was interrupted at any step.
+goes on after a step that failed and tries it again, and may be run again after it was interrupted at any step.
 
 Files of the folder: ``deadline``, before which nothing is done (only a timer's folder has it: its task also starts with
 the host, for a task whose time has passed during a reboot is begun by Windows only some ten minutes after it).
@@ -82,8 +82,9 @@ function Restore-Firewall($Wanted) {
             }
         }
     }
-    $script:rules = @{}
+    $script:rules = $null
     Step 'firewall rules' { $script:rules = Get-FirewallDefinition }
+    if ($null -eq $script:rules) { return }
     $names = @{}
     foreach ($one in $Wanted.rules) {
         $names[$one.name] = $true
@@ -157,6 +158,7 @@ function Restore-Service($Wanted) {
     Step 'services' {
         foreach ($each in Get-CimInstance -ClassName Win32_Service) { $script:services[$each.Name] = $each }
     }
+    if ($script:services.Count -eq 0) { return }
     foreach ($one in $Wanted) {
         Step "service $($one.name)" {
             $there = $script:services[$one.name]
@@ -290,7 +292,7 @@ function Restore-File($Wanted) {
             }
             $acl = Get-Acl -LiteralPath $one.path
             if ($acl.Sddl -cne $one.sddl) {
-                $acl.SetSecurityDescriptorSddlForm($one.sddl)
+                $acl.SetSecurityDescriptorSddlForm($one.sddl, 'Owner, Group, Access')
                 Set-Acl -LiteralPath $one.path -AclObject $acl
                 Say "file $($one.path): owner and permissions"
             }
@@ -318,27 +320,28 @@ function Restore-Feature($Wanted) {
         if (-not $result.Success) { throw "$($order.names -join ', ') cannot be $($order.verb): $($result.ExitCode)" }
         Say "features $($order.verb): $($order.names -join ', ')"
         if ([string]$result.RestartNeeded -ne 'No') { Say 'features: a reboot is needed to complete this' }
-        $script:features_changed = $true
+        $script:again = $true
     }
 }
 """
 
 _MAIN = r"""
-$script:wanted = @{}
-Step 'wanted.json' {
-    $script:wanted = [IO.File]::ReadAllText("$here\wanted.json", [Text.Encoding]::UTF8) | ConvertFrom-Json
-}
-$script:features_changed = $false
-if ($wanted.firewall) { Restore-Firewall $wanted.firewall }
-if ($wanted.registry) { Restore-Registry $wanted.registry }
-if ($wanted.files) { Restore-File $wanted.files }
-if ($wanted.services) { Restore-Service $wanted.services }
-if ($wanted.features) { Step 'features' { Restore-Feature $wanted.features } }
-if ($script:features_changed) {
-    # What failed only for want of a feature is tried again, and counts only if it fails again.
-    $script:failed -= $script:said.RemoveAll([Predicate[string]] { param($line) $line -like 'failed: service *' })
+# What failed is tried again: after a start of the host not everything answers at once, and features bring services.
+for ($round = 1; $round -le 3; $round++) {
+    if ($script:failed -gt 0) { Start-Sleep -Seconds 10 }
+    $script:failed = 0
+    $script:again = $false
+    [void]$script:said.RemoveAll([Predicate[string]] { param($line) $line -like 'failed: *' })
+    $script:wanted = @{}
+    Step 'wanted.json' {
+        $script:wanted = [IO.File]::ReadAllText("$here\wanted.json", [Text.Encoding]::UTF8) | ConvertFrom-Json
+    }
     if ($wanted.firewall) { Restore-Firewall $wanted.firewall }
+    if ($wanted.registry) { Restore-Registry $wanted.registry }
+    if ($wanted.files) { Restore-File $wanted.files }
     if ($wanted.services) { Restore-Service $wanted.services }
+    if ($wanted.features) { Step 'features' { Restore-Feature $wanted.features } }
+    if ($script:failed -eq 0 -and -not $script:again) { break }
 }
 $outcome = ConvertTo-Json -Compress -InputObject @{ complete = ($script:failed -eq 0); said = @($script:said) }
 $bytes = (New-Object -TypeName Text.UTF8Encoding -ArgumentList $false).GetBytes($outcome)

@@ -56,7 +56,8 @@ function Protect-Folder([string]$Path) {
     $folder = Get-Item -LiteralPath $Path -Force
     if ($folder.Attributes -band [IO.FileAttributes]::ReparsePoint) { throw "$Path is a link, and must be a folder" }
     $acl = New-Object -TypeName Security.AccessControl.DirectorySecurity
-    $acl.SetSecurityDescriptorSddlForm('O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)')
+    $sddl = 'O:BAG:BAD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)'
+    $acl.SetSecurityDescriptorSddlForm($sddl, 'Owner, Group, Access')
     Set-Acl -LiteralPath $Path -AclObject $acl
     $rules = (Get-Acl -LiteralPath $Path).GetAccessRules($true, $true, [Security.Principal.SecurityIdentifier])
     foreach ($rule in $rules) {
