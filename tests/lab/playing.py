@@ -1,0 +1,108 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots, restores and guarded changes of one network device of the lab, each by a real ansible-playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive
+
+from tests.lab import requirements
+from tests.lab.lab import Lab
+
+Task = dict[str, Any]
+PATIENCE = 240
+
+
+class Playing:
+    """A device, and plays on it; all share one archive."""
+
+    def __init__(self, lab: Lab, host: str, folder: Path) -> None:
+        self.lab, self.host, self.store = lab, host, folder / "store"
+        self._folder = folder
+
+    # --- one after another ---------------------------------------------------------------------------------------
+
+    def run(self, *tasks: Task) -> dict[str, Any]:
+        """Run tasks; the result of the last, whether it failed or not."""
+        process, folder = self._start(*tasks)
+        assert process.wait(PATIENCE) == 0, (folder / "output.txt").read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
+        return found
+
+    def snapshot(self) -> dict[str, Any]:
+        """Take a snapshot; its result."""
+        found = self.run({"name": "snapshot", "holdfast.ops.lkg_snapshot": {"require_complete": True}})
+        assert not found.get("failed"), found
+        return found
+
+    def running(self) -> str:
+        """The running configuration now."""
+        taken = self.snapshot()["snapshot"]
+        return str(Archive(self.store).view(Archive(self.store).find(self.host, taken["id"])).items)
+
+    def restore(self, state: str) -> dict[str, Any]:
+        """Restore a state; the result, of a failure too."""
+        return self.run({"name": "restore", "holdfast.ops.lkg_restore": {"state": state}})
+
+    def guard(self, *change: Task, **given: Any) -> dict[str, Any]:
+        """Change under a guard; the result, of a failure too."""
+        return self.run(self._guarded(change, 60, given))
+
+    def guard_killed(self, *change: Task, changed: Callable[[], object], seconds: int, **given: Any) -> None:
+        """Begin a guarded change, and kill all of it, -9, while it still looks whether the host is healthy."""
+        never = {"name": "never healthy", "argv": ["false"], "retries": 300, "delay": 1}
+        process, folder = self._start(self._guarded(change, seconds, {"probes": [never], **given}))
+        try:
+            self.until(changed, 60, lambda: (folder / "output.txt").read_text(encoding="utf-8"))
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def until(self, condition: Callable[[], object], seconds: float, said: Callable[[], str] = str) -> None:
+        """Wait until a condition is true."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain\n{said()}"
+            time.sleep(0.5)
+
+    # --- plays ---------------------------------------------------------------------------------------------------
+
+    def _guarded(self, change: tuple[Task, ...], seconds: int, given: dict[str, Any]) -> Task:
+        file = self._folder / f"change-{time.monotonic_ns()}.yml"
+        file.write_text(yaml.safe_dump(list(change)), encoding="utf-8")
+        arguments = {"tasks": str(file), "gather_facts": False, "timer": seconds, "promote": True, **given}
+        return {"name": "guard", "holdfast.ops.lkg_guard": arguments}
+
+    def _start(self, *tasks: Task) -> tuple[subprocess.Popen[bytes], Path]:
+        folder = self._folder / f"play-{time.monotonic_ns()}"
+        folder.mkdir()
+        *first, last = tasks
+        keep = {"name": "Keep what it says", "delegate_to": "localhost", "vars": {"ansible_connection": "local"},
+                "ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(folder / "found.json"),
+                                         "mode": "0600"}}  # fmt: skip
+        play = {"name": "Play", "hosts": self.host, "gather_facts": False,
+                "tasks": [*first, {**last, "register": "found", "ignore_errors": True}, keep]}  # fmt: skip
+        (folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
+        programs = os.path.dirname(sys.executable)
+        environment = {**os.environ, "PATH": os.pathsep.join([programs, requirements.PATH]), "ANSIBLE_NOCOLOR": "1",
+                       "ANSIBLE_INVENTORY": str(self.lab.inventory), "ANSIBLE_LOCALHOST_WARNING": "false",
+                       "HOLDFAST_STORE": str(self.store)}  # fmt: skip
+        with (folder / "output.txt").open("wb") as output:
+            process = subprocess.Popen(
+                [os.path.join(programs, "ansible-playbook"), str(folder / "play.yml")],
+                env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        return process, folder
