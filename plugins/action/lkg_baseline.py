@@ -34,6 +34,8 @@ class ActionModule(ArchiveAction):
         lost.update(dict.fromkeys(arguments["unreachable"], "it was said to be unreachable"))
         found = judged(self.archive(), hosts, lost, _oldest(arguments, time.time()))
         result = {"changed": found.drifted > 0, **found.as_data()}
+        # To Ansible a result that says "unreachable" is one of a host that could not be reached.
+        result["unreachable_hosts"] = result.pop("unreachable")
         if self._task.diff:
             result["diff"] = [_diff(each) for each in found.hosts if each.drifted]
         return {**result, **_verdict(found, arguments["minimum"])}

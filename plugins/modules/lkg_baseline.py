@@ -111,7 +111,7 @@ hosts:
       same: false
       changes: []
       unread: {}
-unreachable:
+unreachable_hosts:
   description: The hosts that could not be reached, and how that is known.
   returned: success
   type: dict

@@ -309,7 +309,8 @@ def test_a_fleet_is_judged_by_those_that_were_seen(stage: Stage) -> None:
     assert [each["host"] for each in result["hosts"]] == ["web1", "web2"]
     assert (result["checked"], result["drifted"], result["changed"]) == (10, 5, True)
     assert result["hosts"][1]["drifted"] == 0 and result["hosts"][1]["checked"] == 4
-    assert set(result["unreachable"]) == {"web4", "web5"} and "not seen since 1970" in result["unreachable"]["web4"]
+    assert set(result["unreachable_hosts"]) == {"web4", "web5"} and "unreachable" not in result
+    assert "not seen since 1970" in result["unreachable_hosts"]["web4"]
     assert result["without_baseline"] == {
         "web3": "it has no last known good state", "web6": "there is no snapshot of it",
     }  # fmt: skip
