@@ -67,11 +67,13 @@ class Shows:
 
     def differences(self, before: str = "running-config", after: str = "startup-config") -> str:
         """``show archive config differences``: what is to come has +, what is to go -."""
-        texts = [self._machine.configuration(url) for url in (before, after)]
-        lines = [[line for line in text.splitlines() if line not in ("!", "end")] for text in texts]
-        changed = [line for line in difflib.ndiff(*lines) if line[:2] in ("+ ", "- ")]
+        old, new = (self._commands_of(url) for url in (before, after))
+        changed = [line for line in difflib.ndiff(old, new) if line[:2] in ("+ ", "- ")]
         said = [line[0] + line[2:] for line in changed]
         return "\n".join(["!Contextual Config Diffs:", *(said or ["!No changes were found"])])
+
+    def _commands_of(self, url: str) -> list[str]:
+        return [line for line in self._machine.configuration(url).splitlines() if line not in ("!", "end")]
 
     def flash(self) -> str:
         """``show flash:``."""

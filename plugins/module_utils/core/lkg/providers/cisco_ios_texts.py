@@ -150,8 +150,8 @@ def moment(said: str) -> datetime:
     found = _TIME.search(said)
     if not found or found["month"] not in _MONTHS:
         raise HoldfastError(f"this is no time as IOS writes it: {brief(said)}")
-    numbers = [int(found[name]) for name in ("day", "hour", "minute", "second")]
-    return datetime(int(found["year"]), _MONTHS.index(found["month"]) + 1, *numbers)
+    day, hour, minute, second = (int(found[name]) for name in ("day", "hour", "minute", "second"))
+    return datetime(int(found["year"]), _MONTHS.index(found["month"]) + 1, day, hour, minute, second)
 
 
 def minutes_for(seconds: int) -> int:

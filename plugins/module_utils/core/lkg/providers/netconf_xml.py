@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
-from typing import Optional
+from typing import Any, Optional
 from xml.sax.saxutils import escape, quoteattr
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 _PREFIXED = re.compile(r"([A-Za-z_][\w.-]*):[A-Za-z_][\w.-]*")
-Declared = dict[ET.Element, dict[str, str]]
+Declared = dict["ET.Element", dict[str, str]]
 
 
 def normal(reply: str) -> str:
@@ -63,7 +63,7 @@ def errors(said: str) -> tuple[str, ...]:
 
 def _parsed(text: str) -> tuple[ET.Element, Declared]:
     """An element with all below it, and the prefixes that each declares."""
-    parser = ET.XMLPullParser(("start", "start-ns"))
+    parser: Any = ET.XMLPullParser(("start", "start-ns"))
     declared: Declared = {}
     pending: dict[str, str] = {}
     root: Optional[ET.Element] = None
