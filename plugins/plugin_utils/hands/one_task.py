@@ -56,7 +56,6 @@ def play(
     options: RunOptions,
     secrets: RunSecrets,
     check: bool = False,
-    become: bool | None = None,
 ) -> dict[str, Any]:
     """Run a module on a host of the inventory; returns its result, with ``failed`` or ``unreachable`` where it was.
 
@@ -65,7 +64,7 @@ def play(
     require_runner()
     run_id = f"task-{int(time.time() * 1000)}-{os.getpid()}"
     execution = Execution(f"{run_id}/task/1/{DO}/1", "task", "1", 0, DO, 1, (host,), None)
-    inputs = ExecutionInputs(Action("module", module, become=become), unsafe(dict(arguments)), {})
+    inputs = ExecutionInputs(Action("module", module), unsafe(dict(arguments)), {})
     folder = Path(tempfile.mkdtemp(prefix="holdfast-task-"))
     try:
         files = SecretFiles(folder / "secrets", secrets)
