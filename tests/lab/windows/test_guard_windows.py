@@ -115,8 +115,10 @@ def test_a_restore_that_cannot_match_fails_and_says_why(stored: Stage) -> None:
 
 @pytest.mark.slow
 def test_a_good_change_is_promoted_and_its_timer_gone(stored: Stage, tmp_path: Path) -> None:
-    result = told(stored.play(guard(tmp_path, STOP)))
+    answers = {"name": "answers", "host": "127.0.0.1", "port": stored.double.port}
+    result = told(stored.play(guard(tmp_path, STOP, probes=[answers], probes_from="controller")))
     assert result["state"] == "promoted", result
+    assert [one["healthy"] for one in result["checks"]] == [True]
     assert result["timer"]["how"] == "a scheduled task"
     assert stored.control.state()["start_modes"]["Spooler"] == "disabled"
     assert guards(stored) == []
@@ -132,6 +134,16 @@ def test_a_change_that_fails_is_taken_back_at_once(stored: Stage, tmp_path: Path
     result = told(stored.play(guard(tmp_path, STOP, bad)))
     assert time.monotonic() - started < 50
     assert result["state"] == "restored", result
+    assert machine(stored) == before
+    assert guards(stored) == []
+
+
+@pytest.mark.slow
+def test_a_change_that_breaks_the_application_is_taken_back_at_once(stored: Stage, tmp_path: Path) -> None:
+    before = machine(stored)
+    silent = {"name": "shop", "host": "127.0.0.1", "port": 9}
+    result = told(stored.play(guard(tmp_path, STOP, probes=[silent], probes_from="controller", retries=1)))
+    assert (result["state"], result["step"]) == ("restored", "health checks"), result
     assert machine(stored) == before
     assert guards(stored) == []
 
