@@ -78,13 +78,11 @@ def judged(archive: Archive, hosts: Sequence[str], lost: dict[str, str], oldest:
 def _drifts(archive: Archive, pairs: Sequence[tuple[Stored, Stored]]) -> Iterator[HostDrift]:
     """Hosts, the last known good state of each and how it is now. Texts are read only where digests do not suffice."""
     plain = _views(archive, pairs, texts=False)
-    unlike = [pair for pair, (old, new) in zip(pairs, plain, strict=True) if not _alike(old, new)]
-    read = iter(_views(archive, unlike, texts=True))
-    for old, new in plain:
-        before, after = (old, new) if _alike(old, new) else next(read)
-        those = about.common(before, after)
-        platform = platform_named(after.platform)
-        yield drift.judge(about.narrowed(before, those), about.narrowed(after, those), platform)
+    unlike = [number for number, pair in enumerate(plain) if not _alike(*pair)]
+    whole = _views(archive, [pairs[number] for number in unlike], texts=True)
+    for old, new in (dict(enumerate(plain)) | dict(zip(unlike, whole, strict=True))).values():
+        those, platform = about.common(old, new), platform_named(new.platform)
+        yield drift.judge(about.narrowed(old, those), about.narrowed(new, those), platform)
 
 
 def _views(archive: Archive, pairs: Sequence[tuple[Stored, Stored]], texts: bool) -> list[tuple[View, View]]:
