@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 HOST = "app1"
 SECRET = "L0ngAppT0ken77"
 CHECKS = [{"name": "web", "healthy": True, "detail": "asked by the test"}]
-OPTIONS = {"options": {"files": ["/etc/site.conf"]}}
+OPTIONS: dict[str, Any] = {"options": {"files": ["/etc/site.conf"]}}
 PREPARED = f"printf 'token={SECRET}\\nlevel=1\\n' > /etc/site.conf; chmod 0640 /etc/site.conf"
 CHANGED = (
     "printf 'token=An0therT0ken99\\nlevel=2\\n' > /etc/site.conf; chmod 0666 /etc/site.conf; "
