@@ -124,7 +124,8 @@ ROUNDS: list[dict[str, str]] = [
         "files//etc/sysctl.d/zz.conf": "echo 'net.ipv4.ip_forward = 1' > /etc/sysctl.d/zz.conf",
         "files//etc/shop/deep/x": "mkdir -p /etc/shop/deep; echo x > /etc/shop/deep/x",
         f"files/{SITE}/steady.service.d/x.conf": f"mkdir {SITE}/steady.service.d; "
-        f"printf '[Service]\\nNice=5\\n' > {SITE}/steady.service.d/x.conf; systemctl daemon-reload",
+        f"printf '[Service]\\nNice=5\\n' > {SITE}/steady.service.d/x.conf; systemctl daemon-reload; "
+        "systemctl restart steady",
         "users//etc/passwd": "useradd --create-home --groups adm alice; echo 'alice:An0therS3cret' | chpasswd",
         "users//etc/gshadow": "groupadd ops; gpasswd --add games ops",
         "units/shopfront.service": "systemctl disable --quiet --now shopfront.service",
