@@ -37,7 +37,7 @@ def playing(lab: Lab, tmp_path: Path) -> Iterator[Playing]:
 
 
 def edit(hostname: str) -> dict[str, Any]:
-    """Prepares a candidate; ``netconf_config`` with ``commit: false`` would throw it away again."""
+    """Prepares a candidate; after ``netconf_config`` with ``commit: false`` there is nothing in it."""
     config = f'<config><system xmlns="{SWITCH}"><hostname>{hostname}</hostname></system></config>'
     content = f"<target><candidate/></target>{config}"
     return {"name": "edit", "ansible.netcommon.netconf_rpc": {"rpc": "edit-config", "xmlns": BASE, "content": content}}
