@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -67,6 +72,19 @@ def until(true: Callable[[], bool], seconds: float = 90) -> None:
     while not true():
         assert time.monotonic() < end, "it did not come to that in time"
         time.sleep(0.05)
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that came from it; workers of Ansible are in sessions of their own, so no group names them."""
+    children = [child for each in Path(f"/proc/{pid}/task").glob("*/children") for child in each.read_text().split()]
+    return [pid, *(each for child in children for each in tree(int(child)))]
+
+
+def send(processes: list[int], number: signal.Signals) -> None:
+    """A signal for each; some end by themselves as soon as another one does."""
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def told(played: Played) -> dict[str, Any]:
@@ -197,6 +215,31 @@ def test_a_reboot_while_it_is_cut_off_ends_in_the_old_state(stored: Stage, tmp_p
     assert result["state"] == "reverted", result
     assert stored.control.state()["boots"] == 2
     assert machine(stored) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_nobody_on_the_controlling_side_is_needed(stored: Stage, tmp_path: Path, how: signal.Signals) -> None:
+    """Killed, or stopped so that it can do nothing, in the middle of the change."""
+    before = machine(stored)
+    tasks = [guard(tmp_path, STOP, {"name": "long", "ansible.builtin.pause": {"seconds": 50}})]
+    (tmp_path / "guard.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    stored.play()
+    program = str(Path(sys.executable).parent / "ansible-playbook")
+    command = [program, str(tmp_path / "guard.yml"), "-i", str(tmp_path / "inventory.yml")]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        until(lambda: stored.control.state()["services"]["Spooler"] == "stopped")
+        everybody = tree(process.pid)
+        assert len(everybody) > 3, "its worker, and what plays the change, are processes of their own"
+        send(everybody, how)
+        stored.control.faults(clock_jump=70)
+        until(lambda: machine(stored) == before, 10)
+        until(lambda: stored.control.state()["tasks"] == {}, 10)
+    finally:
+        if process.poll() is None:
+            send(tree(process.pid), signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.slow
