@@ -10,8 +10,7 @@ only text, so that its ``confirm`` fails.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -165,19 +164,19 @@ class Netconf:
 
 @dataclass(frozen=True)
 class _Held:
-    due: float
+    seconds: int
     before: str
 
 
 class ConfirmedCommit:
     """The timer: the very commit that makes a prepared candidate live; see ``Timer``.
 
-    A server tells whether one is pending, and neither its token nor its time. So the one that this object began is
-    known by its token; any other is somebody else's. ``clock`` gives the seconds by which its time is counted.
+    A server tells whether one is pending, and neither its token nor how long it still waits. So the one that this object
+    began is known by its token, and its time is what it was begun with; any other is somebody else's.
     """
 
-    def __init__(self, provider: Netconf, clock: Callable[[], float] = time.monotonic) -> None:
-        self._netconf, self._clock = provider, clock
+    def __init__(self, provider: Netconf) -> None:
+        self._netconf = provider
         self._held: dict[str, _Held] = {}
 
     def arm(self, device: Device, token: str, seconds: int, wanted: Snapshot) -> None:
@@ -188,21 +187,20 @@ class ConfirmedCommit:
         if self._netconf.shown(device) != before:
             raise HoldfastError("the server goes back to what runs before the commit, and that is not what is wanted")
         content = f"<confirmed/><confirm-timeout>{int(seconds)}</confirm-timeout><persist>{token}</persist>"
-        due = self._clock() + seconds
         try:
             rpc(device, "commit", content)
         except Unanswered:
-            self._held[token] = _Held(due, before)
+            self._held[token] = _Held(seconds, before)
             raise
-        self._held[token] = _Held(due, before)
+        self._held[token] = _Held(seconds, before)
 
     def armed(self, device: Device) -> Sequence[Armed]:
         """The confirmed commit that is pending, if one is."""
         if not self._pending(device):
             return ()
-        now = self._clock()
-        ours = next(((token, held) for token, held in self._held.items() if held.due > now), None)
-        return (Armed(ours[0], ours[1].due - now) if ours else Armed(SOMEBODY, 1.0),)
+        for token, held in self._held.items():
+            return (Armed(token, float(held.seconds)),)
+        return (Armed(SOMEBODY, 1.0),)
 
     def disarm(self, device: Device, token: str) -> None:
         """Confirm the commit."""
