@@ -171,8 +171,8 @@ class _Held:
 class ConfirmedCommit:
     """The timer: the very commit that makes a prepared candidate live; see ``Timer``.
 
-    A server tells whether one is pending, and neither its token nor how long it still waits. So the one that this object
-    began is known by its token, and its time is what it was begun with; any other is somebody else's.
+    A server tells whether one is pending, and neither its token nor how long it still waits. So the one that this
+    object began is known by its token, and its time is what it was begun with; any other is somebody else's.
     """
 
     def __init__(self, provider: Netconf) -> None:
