@@ -192,7 +192,7 @@ sys.exit(main())
 
 _SCRIPT = """
 flows_of() { ovs-ofctl --protocols="$versions" --names --no-stats dump-flows "$1" 2>/dev/null |
-    sed -n -E 's/^ +//p' | LC_ALL=C sort; }
+    sed -n -E -e 's/reset_counts //' -e 's/^ +//p' | LC_ALL=C sort; }
 
 restore_flows() {  # BRIDGE TARGET FILE
     flows_of "$2" | cmp -s "$3" - && return 0
@@ -251,7 +251,9 @@ class Openvswitch:
         target = shlex.quote(_management(self._rundir, bridge))
         command = _DUMP_FLOWS.format(versions=_VERSIONS, target=target)
         said = on_target.ask(device, ["/bin/sh", "-c", command], f"the flows of {bridge}")
-        return "".join(sorted(f"{line.strip()}\n" for line in said.splitlines() if line.startswith(" ")))
+        # OpenFlow 1.0 sets this flag by itself, and a later version that puts the flow back does not.
+        lines = [line.replace("reset_counts ", "").strip() for line in said.splitlines() if line.startswith(" ")]
+        return "".join(f"{line}\n" for line in sorted(lines))
 
     def bundle(self, wanted: Snapshot) -> Bundle:
         """What brings the switch back. Raises HoldfastError when the snapshot lacks a section."""

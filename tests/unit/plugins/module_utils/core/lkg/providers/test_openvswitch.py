@@ -246,7 +246,9 @@ class Switch(LinuxHost):
         self.tool("ovsdb-client", 'case "$*" in *get-schema*) ;; *dump*) cat $STATE/dump ;; esac')
         self.tool("systemctl", "exit 0")
         self.tool("ovs-ofctl", FLOWS)
-        (folder / "flows").write_text(" priority=7,in_port=p1 actions=drop\n priority=0 actions=NORMAL\n", "utf-8")
+        (folder / "flows").write_text(
+            " reset_counts priority=7,in_port=p1 actions=drop\n priority=0 actions=NORMAL\n", "utf-8"
+        )
         self.provider = Openvswitch(rundir=rundir)
 
     def now(self) -> Snapshot:
