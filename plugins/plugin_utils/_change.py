@@ -10,6 +10,7 @@ nothing of the play: no facts, no variables that a task has set. It is ended in 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -82,6 +83,8 @@ def play_change(action: Any, host: str, what: What, limit: float, task_vars: Map
         check=bool(action._task.check_mode),
     )
     supervised = Supervised(order, program=PROGRAM)
+    over = threading.Event()
+    threading.Thread(target=_cancel_when_orphaned, args=(supervised, over), name="parent", daemon=True).start()
     try:
         for message in supervised.messages():
             kind = message.get("feed")
@@ -92,8 +95,22 @@ def play_change(action: Any, host: str, what: What, limit: float, task_vars: Map
             elif kind == "end":
                 return "" if message["state"] == states.SUCCESSFUL else _why(message)
     finally:
+        over.set()
         supervised.close()
     raise HoldfastError("what plays the change ended without a word")
+
+
+def is_orphan(parent: int) -> bool:
+    """Whether the command is gone whose worker this process is. Ansible's workers outlive a command that is killed."""
+    return os.getppid() != parent
+
+
+def _cancel_when_orphaned(supervised: Supervised, over: threading.Event) -> None:
+    parent = os.getppid()
+    while not over.wait(1.0):
+        if is_orphan(parent):
+            supervised.cancel()
+            return
 
 
 def _show(action: Any, host: str, message: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted, Timer, Unanswered
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
+from ansible_collections.holdfast.ops.plugins.plugin_utils._change import is_orphan
 from ansible_collections.holdfast.ops.plugins.plugin_utils._device import ActionDevice
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored
@@ -60,6 +61,7 @@ class GuardWorld:
     said: list[str] = field(default_factory=list)
     asked: list[Check] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    parent: int = field(default_factory=os.getppid)
 
     @property
     def timer(self) -> Timer:
@@ -167,6 +169,11 @@ class GuardWorld:
         parted = self.archive.part(snapshot)
         self.secrets.update(parted.secrets)
         return parted
+
+    def still_wanted(self) -> None:
+        """See ``World``."""
+        if is_orphan(self.parent):
+            raise HoldfastError("the command that ran it is gone; what nobody hears of must not stay")
 
     def make_lasting(self) -> bool:
         """See ``World``: a provider that has to do anything for it has a function ``keep``."""

@@ -86,7 +86,9 @@ class Guarded:
 
     def signal(self, number: int) -> None:
         """Signal ansible-playbook and its workers, who never get to say a word."""
-        os.killpg(self.process.pid, number)
+        for pid in self.running(os.fsencode(self.folder / "play.yml")):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     @property
     def output(self) -> str:
@@ -119,15 +121,19 @@ class Guarded:
             return ""
         return str(archive.snapshot(stored).sections["files"][FILE]).strip()
 
-    def children(self) -> list[str]:
-        """What runs of its change on this machine."""
+    @staticmethod
+    def running(word: bytes) -> list[int]:
+        """The processes of this machine with a word in their commands."""
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-                if os.fsencode(self.folder / "holdfast-change-") in command:
-                    found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+                if entry.name.isdigit() and word in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
         return found
+
+    def children(self) -> list[int]:
+        """What runs of its change on this machine."""
+        return self.running(os.fsencode(self.folder / "holdfast-change-"))
 
     def assert_old(self, state: str, found: dict[str, Any], step: str) -> None:
         """It is what it was, nothing is armed, nothing promoted, and the task says all that there is to say."""
@@ -238,6 +244,15 @@ def test_what_stands_in_the_way_stops_it_before_anything_is_changed(
     assert found["state"] == "unchanged" and "holdfast-broken, which is broken" in found["reason"], found
     found = guarded("app1", CHANGE, left_over="report").start().end()
     assert found["state"] == "promoted" and "holdfast-broken" in found["left_over"][0], found
+
+
+def test_a_worker_that_outlives_its_command_brings_the_host_back(guarded: Callable[..., Guarded]) -> None:
+    one = guarded("app1", [*CHANGE, WAIT], timer=180).start()
+    one.until("changed", lambda: one.file == "new")
+    one.process.kill()
+    one.until("brought back", lambda: one.file == "old")
+    one.until("disarmed", lambda: not timer().armed(SshDevice(one.lab, "app1")))
+    assert (one.promoted(), one.children()) == ("", [])
 
 
 def test_nobody_is_left_to_help(guarded: Callable[..., Guarded], lab_as_new: Lab) -> None:

@@ -229,6 +229,7 @@ class Guard:
         """Disarm. Where it is not certain that this came before the revert, the state of the host must prove it."""
         reason = ""
         try:
+            self._world.still_wanted()
             self._world.disarm(self._plan.token)
         except Unanswered as error:
             reason = self._disarm_again(str(error))

@@ -59,6 +59,9 @@ class World(Protocol):
     def checks(self) -> Sequence[Check]:
         """The results of the health checks."""
 
+    def still_wanted(self) -> None:
+        """Raises HoldfastError when whoever ordered the change is gone: then nobody would hear how it ended."""
+
     def make_lasting(self) -> bool:
         """Let what runs outlive a reload, on devices that tell it from what they boot; whether anything was done."""
 

@@ -133,6 +133,10 @@ class Host:
         self._asked("checks")
         return self.healthy
 
+    def still_wanted(self) -> None:
+        if "still_wanted" in self.at:
+            self.at["still_wanted"](self)
+
     def make_lasting(self) -> bool:
         self._asked("make_lasting")
         return self.saves

@@ -250,6 +250,14 @@ def test_an_archive_that_is_full_by_then_leads_back() -> None:
     assert "no space left" in found.reason
 
 
+def test_a_change_that_nobody_hears_of_any_more_does_not_stay() -> None:
+    host = Host()
+    host.at["still_wanted"] = fails("the command is gone")
+    found = failure(host)
+    assert_restored(host, found, words.DISARM)
+    assert "the command is gone" in found.reason
+
+
 def test_a_timer_that_cannot_be_disarmed_leads_back() -> None:
     host = Host()
     host.at["disarm"] = fails("its unit is still there", 1)
