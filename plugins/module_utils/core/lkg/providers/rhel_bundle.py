@@ -21,6 +21,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers im
     rhel_choices,
     rhel_firewall,
     rhel_script,
+    rhel_script_units,
 )
 
 ATTRIBUTES = "attributes:"
@@ -47,8 +48,8 @@ def bundle(wanted: Snapshot, sections: Sequence[str]) -> Bundle:
         steps[name], more = _MAKERS[name](wanted)
         files.update(more)
     parts = [
-        rhel_script.BEGIN, rhel_script.FILES, rhel_script.SETTINGS, rhel_script.FIREWALL, rhel_script.UNITS,
-        rhel_script.RESTARTS, rhel_script.MOUNTS, rhel_script.PACKAGES, "\n# --- this snapshot ---\n",
+        rhel_script.BEGIN, rhel_script.FILES, rhel_script.SETTINGS, rhel_script.FIREWALL, rhel_script_units.UNITS,
+        rhel_script_units.RESTARTS, rhel_script_units.MOUNTS, rhel_script_units.PACKAGES, "\n# --- this snapshot ---\n",
         _concerns(wanted), _settle(steps), _main(wanted, steps), rhel_script.END,
     ]  # fmt: skip
     return Bundle("\n".join(parts), files)
