@@ -29,6 +29,8 @@ from tests.lab.netconf.__main__ import lacking
 
 from .running import NcclientDevice, Server
 
+pytestmark = pytest.mark.slow
+
 SWITCH = "urn:holdfast:lab:switch"
 NETCONF_OPERATION = 'xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation'
 PLATFORM = platform_named("netconf")
