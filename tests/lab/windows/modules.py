@@ -155,16 +155,6 @@ def _feature(host: Host, request: ModuleCall) -> Result:
     return {"changed": bool(changing), "reboot_required": reboot, "success": True, "exitcode": exit_code}
 
 
-def _feature_info(host: Host, request: ModuleCall) -> Result:
-    if request.options.get("name", "*") != "*":
-        raise NotModelled("win_feature_info for some features")
-    features = [
-        {"name": name, "installed": installed, "install_state": "Installed" if installed else "Available"}
-        for name, installed in host.machine.features.items()
-    ]
-    return {"exists": bool(features), "features": features}
-
-
 def _firewall(host: Host, request: ModuleCall) -> Result:
     options, changed = request.options, False
     names = {"inbound_action": "DefaultInboundAction", "outbound_action": "DefaultOutboundAction"}
@@ -224,7 +214,6 @@ MODULES: dict[str, tuple[Model, frozenset[str]]] = {
     "ansible.windows.win_service": (_service, frozenset(("name", "state", "start_mode"))),
     "ansible.windows.win_service_info": (_service_info, frozenset(("name",))),
     "ansible.windows.win_feature": (_feature, frozenset(("name", "state"))),
-    "ansible.windows.win_feature_info": (_feature_info, frozenset(("name",))),
     "ansible.windows.win_firewall": (_firewall, frozenset(("profiles", "state", "inbound_action", "outbound_action"))),
     "ansible.windows.win_powershell": (_powershell, frozenset(("script", "error_action", "parameters"))),
     "ansible.windows.win_updates": (_updates, _UPDATES),

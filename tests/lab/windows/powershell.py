@@ -60,6 +60,10 @@ def _locked(model: Callable[[Machine, Parameters], dict[str, Any]]) -> Callable[
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+def _features(machine: Machine, _given: Parameters) -> dict[str, Any]:
+    return {"features": [{"name": name, "installed": there} for name, there in machine.features.items()]}
+
+
 def _updates(machine: Machine, _given: Parameters) -> dict[str, Any]:
     return {"updates": [{"name": name, "description": "Security Update"} for name in sorted(machine.hotfixes)]}
 
@@ -211,6 +215,7 @@ def _run(machine: Machine, given: Parameters) -> dict[str, Any]:
 
 
 SCRIPTS: dict[str, tuple[str, Callable[[Machine, Parameters], dict[str, Any]]]] = {
+    reads.FEATURES: ("features", _locked(_features)),
     reads.UPDATES: ("updates", _locked(_updates)),
     reads.DOMAIN: ("domain", _locked(_domain)),
     reads.FIREWALL: ("firewall", _locked(_firewall)),

@@ -31,6 +31,7 @@ STOP = {
     "name": "stop",
     "ansible.windows.win_service": {"name": "Spooler", "state": "stopped", "start_mode": "disabled"},
 }
+OUT = {"name": "out", "ansible.windows.win_firewall": {"state": "enabled", "outbound_action": "block"}}
 LONG = {"name": "long", "ansible.builtin.pause": {"seconds": 5}}
 CUT = {"name": "cut", "ansible.windows.win_service": {"name": "WinRM", "state": "stopped", "start_mode": "disabled"}}
 
@@ -188,7 +189,7 @@ def test_a_change_that_cuts_management_off_is_reverted_by_the_host_alone(
 
     thread = threading.Thread(target=watch)
     thread.start()
-    result = told(stored.play(guard(tmp_path, STOP, *([CUT] if how == "the service" else [LONG]))))
+    result = told(stored.play(guard(tmp_path, STOP, *([CUT] if how == "the service" else [OUT, LONG]))))
     thread.join()
     assert result["state"] == "reverted", result
     assert machine(stored) == before

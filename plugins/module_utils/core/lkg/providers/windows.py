@@ -110,7 +110,7 @@ class Windows:
 
 
 def _features(device: Device) -> dict[str, Any]:
-    found = device.run("ansible.windows.win_feature_info", {"name": "*"})["features"]
+    found = windows_tasks.ask(device, windows_reads.FEATURES, {})["features"]
     states = {True: windows_wanted.INSTALLED, False: windows_wanted.ABSENT}
     return {str(each["name"]): states[bool(each["installed"])] for each in found}
 

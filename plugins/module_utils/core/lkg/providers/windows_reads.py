@@ -33,6 +33,13 @@ def changing(body: str, parameters: str = "") -> str:
     return f"[CmdletBinding()]\nparam({parameters}){_BEGIN}{body.strip()}{_END}"
 
 
+FEATURES = reading(
+    r"""
+$found = @(Get-WindowsFeature | ForEach-Object { @{ name = [string]$_.Name; installed = [bool]$_.Installed } })
+ConvertTo-Json -Compress -Depth 4 -InputObject @{ features = $found }
+"""
+)
+
 UPDATES = reading(
     r"""
 $found = @(Get-CimInstance -ClassName Win32_QuickFixEngineering | Where-Object { $_.HotFixID } | ForEach-Object {

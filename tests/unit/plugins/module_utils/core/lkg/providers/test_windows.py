@@ -34,7 +34,7 @@ from tests.unit.plugins.module_utils.core.lkg.providers.powershell_text import c
 SCRIPTS = {
     name: getattr(module, name)
     for module, names in (
-        (windows_reads, ("UPDATES", "DOMAIN", "FIREWALL", "REGISTRY", "FILES")),
+        (windows_reads, ("FEATURES", "UPDATES", "DOMAIN", "FIREWALL", "REGISTRY", "FILES")),
         (windows_scripts, ("ARM", "ARMED", "DISARM", "OUTCOME", "RUN")),
         (windows_restore, ("RESTORE",)),
     )
@@ -103,7 +103,7 @@ def test_slips_in_scripts_are_found(script: str, wrong: str) -> None:
 
 def test_what_reads_changes_nothing_and_runs_in_check_mode() -> None:
     changing = ("Set-", "Remove-", "New-", "Register-", "Unregister-", "Install-", "Uninstall-", "Write-", "Start-")
-    for name in ("UPDATES", "DOMAIN", "FIREWALL", "REGISTRY", "FILES", "ARMED", "OUTCOME"):
+    for name in ("FEATURES", "UPDATES", "DOMAIN", "FIREWALL", "REGISTRY", "FILES", "ARMED", "OUTCOME"):
         assert SCRIPTS[name].startswith("[CmdletBinding(SupportsShouldProcess)]\nparam(")
         assert not [each for each in cmdlets(SCRIPTS[name]) if each.startswith(changing)], name
     for name in ("ARM", "DISARM", "RUN"):
