@@ -93,7 +93,7 @@ CHANGES = {
     "a route less": ("no ip prefix-list SITE seq 5 permit 203.0.113.0/24",),
     "a route map": ("route-map NEW permit 10", "set local-preference 50"),
     "a description": ("interface management0", "description somebody was here"),
-    "a name": ("hostname elsewhere",),
+    "a level of the log": ("log syslog warnings",),
 }
 
 

@@ -53,7 +53,7 @@ def prepared(lab: Lab) -> Iterator[Proxy]:
     proxy = Proxy(lab, appliances.PROXY, "haproxy", Haproxy(config=[MAIN, FOLDER], files=[MAP]))
     proxy.say(f"printf 'a.example b\\n' > {MAP}; chown haproxy {MAP}")
     proxy.say(f"ln -s ../haproxy.cfg.d-of-tests {FOLDER}/more.cfg; echo '# more' > /etc/haproxy/haproxy.cfg.d-of-tests")
-    proxy.say("systemctl reload haproxy; sleep 1")
+    proxy.say("sleep 1; systemctl reload haproxy; sleep 1")
     proxy.ask("set server app/app1 state maint")
     proxy.ask("set server app/app2 weight 3")
     yield proxy

@@ -53,14 +53,17 @@ else
 fi
 """
 
-_RESTORER = '''"""Run in the folder of a bundle: SOCKET process | SOCKET same | SOCKET restore."""
+_RESTORER = '''"""Run in the folder of a bundle: SOCKET process | SOCKET current | SOCKET restore."""
 
 import json
+import os
 import socket
 import sys
 import time
 
 import haproxy_states
+
+WHILE_IT_READS = 0.2
 
 
 def ask(path, command):
@@ -88,6 +91,27 @@ def restore(path, wanted):
     return 1
 
 
+def age(pid, uptime):
+    """The seconds since a process began; HAProxy itself says only whole ones."""
+    try:
+        with open("/proc/" + pid + "/stat", encoding="utf-8", errors="replace") as file:
+            began = int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        with open("/proc/uptime", encoding="ascii") as file:
+            return max(0.0, float(file.read().split()[0]) - began)
+    except (OSError, ValueError, IndexError):  # it runs in a namespace of its own
+        return uptime + 1
+
+
+def is_current(path, wanted):
+    """Whether the process that runs has these servers and has read the files as they are. It began to be after that."""
+    began = time.time() - age(*haproxy_states.process(ask(path, "show info"))) - WHILE_IT_READS
+    with open("wanted.list", encoding="utf-8", errors="surrogateescape") as file:
+        files = file.read().splitlines()
+    return set(haproxy_states.servers(ask(path, haproxy_states.SHOW))) == set(wanted) and all(
+        os.stat(name).st_mtime < began for name in files
+    )
+
+
 def main():
     path, act = sys.argv[1:]
     with open("servers.json", encoding="utf-8") as file:
@@ -96,9 +120,9 @@ def main():
         if act == "restore":
             return restore(path, wanted)
         if act == "process":
-            print(*haproxy_states.process(ask(path, "show info")))
+            print(haproxy_states.process(ask(path, "show info"))[0])
             return 0
-        return 0 if set(haproxy_states.servers(ask(path, haproxy_states.SHOW))) == set(wanted) else 1
+        return 0 if is_current(path, wanted) else 1
     except (OSError, ValueError, KeyError) as error:
         if act == "restore":
             print(f"FAILED: HAProxy cannot be asked over {path}: {error}")
@@ -111,24 +135,13 @@ sys.exit(main())
 _SCRIPT = """
 ask_haproxy() { "$python" restorer.py "$socket" "$1"; }
 
-process() { ask_haproxy process 2>/dev/null | cut -d ' ' -f 1; }
-
-is_older() {  # whether the process that runs has not read the files as they are now
-    running=$(ask_haproxy process 2>/dev/null | cut -d ' ' -f 2)
-    [ -n "$running" ] || return 0
-    begun=$(($(date +%s) - running))
-    while read -r path; do
-        [ "$(stat -L -c %Y "$path" 2>/dev/null || echo 0)" -lt "$begun" ] || return 0
-    done < wanted.list
-    return 1
-}
+process() { ask_haproxy process 2>/dev/null; }
 
 must_reload() {
     [ -e reload-is-due ] && return 0
     systemctl is-active --quiet "$service" || return 0
     [ -n "$socket" ] || return 1
-    ask_haproxy same && ! is_older && return 1
-    return 0
+    ! ask_haproxy current
 }
 
 checks_out() (  # with the environment that its unit reads; only where it fails is shown, not what stands there
