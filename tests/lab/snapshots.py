@@ -8,16 +8,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference, compare
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot, View
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import take
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Reverted, take
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import part, whole
 
 from tests.lab.device import SshDevice
 from tests.lab.lab import Lab
 
 KEY = b"k" * 32
+SECONDS, PATIENCE = 5, 90
 
 
 class Stage:
@@ -63,3 +65,23 @@ class Stage:
         now = self.view(self.take())
         assert now.digest == self.view(wanted).digest
         return said
+
+    def goes_back_alone(self, wanted: Snapshot, script: str) -> None:
+        """Arm a timer, let a script break something, and do nothing until the machine says that it has gone back."""
+        token = f"holdfast-test-{self.host}"
+        self.provider.timer.arm(self.device, token, SECONDS, wanted)
+        self.lab.ssh(self.host, script)
+        deadline = time.monotonic() + PATIENCE
+        while (outcome := self._outcome(token)) is None:
+            assert time.monotonic() < deadline, "it does not go back"
+            time.sleep(0.5)
+        assert outcome.complete, outcome.said
+        assert self.changed(wanted) == set(), self.differs(wanted).render()
+        assert self.provider.timer.armed(self.device) == ()
+
+    def _outcome(self, token: str) -> Reverted | None:
+        try:
+            found: Reverted | None = self.provider.timer.reverted(self.device, token)
+            return found
+        except HoldfastError:  # it boots
+            return None

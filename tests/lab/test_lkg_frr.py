@@ -149,6 +149,14 @@ def test_frr_that_is_stopped_cannot_be_read_and_comes_back(router: Router, good:
     assert said[-1] == "the running configuration is as wanted"
 
 
+BROKEN = f"vtysh -c 'configure terminal' -c '{BGP}' -c 'no neighbor 192.0.2.9' -c end -c write"
+
+
+@pytest.mark.parametrize("then", ["true", "systemctl reboot"])
+def test_a_router_goes_back_by_itself_and_over_a_reboot(router: Router, good: Snapshot, then: str) -> None:
+    router.goes_back_alone(good, f"{BROKEN}; {then}")
+
+
 def test_a_restore_that_cannot_match_fails_says_so_and_shows_no_secret(router: Router, good: Snapshot) -> None:
     running = good.sections["config"]["running"].replace("timers bgp 3 9", "timers bgp 3 9\n no such line s3cret")
     wanted = replace(good, sections={**good.sections, "config": {**good.sections["config"], "running": running}})

@@ -176,6 +176,14 @@ def test_files_that_were_put_back_and_not_loaded_are_loaded(proxy: Proxy, good: 
     assert proxy.pid != before
 
 
+BROKEN = f"sed -i /app3/d {APP}; systemctl reload haproxy"
+
+
+@pytest.mark.parametrize("then", ["true", "systemctl reboot"])
+def test_a_proxy_goes_back_by_itself_and_over_a_reboot(proxy: Proxy, good: Snapshot, then: str) -> None:
+    proxy.goes_back_alone(good, f"{BROKEN}; {then}")
+
+
 def test_a_configuration_that_haproxy_refuses_is_not_loaded(proxy: Proxy, good: Snapshot) -> None:
     text = good.sections["config"][APP] + "\nbackend bad\n    no-such-word Passw0rdOfBad\n"
     wanted = replace(good, sections={**good.sections, "config": {**good.sections["config"], APP: text}})

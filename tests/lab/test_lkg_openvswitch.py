@@ -171,6 +171,11 @@ def test_a_switch_whose_daemons_are_stopped_is_started(switch: Switch, good: Sna
     switch.say("systemctl start openvswitch-switch")
 
 
+@pytest.mark.parametrize("then", ["true", "systemctl reboot"])
+def test_a_switch_goes_back_by_itself_and_over_a_reboot(switch: Switch, good: Snapshot, then: str) -> None:
+    switch.goes_back_alone(good, f"ovs-vsctl del-port va; ovs-vsctl del-br br1; {then}")
+
+
 def test_a_restore_that_cannot_match_fails_says_so_and_changes_nothing(switch: Switch, good: Snapshot) -> None:
     ports = {**good.sections["ports"], "va": {**good.sections["ports"]["va"], "tag": 9999}}
     bridges = {**good.sections["bridges"], "br1": {**good.sections["bridges"]["br1"], "stp_enable": True}}
