@@ -93,10 +93,15 @@ class Rhel:
         return rhel_bundle.bundle(wanted, tuple(wanted.sections))
 
     def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:
-        """As the port says; only the sections in which something differs."""
+        """As the port says; only the sections in which something differs.
+
+        Where packages do, it is all of them: packages bring and take away files, users and units.
+        """
         sections = {change.place.section for change in difference.changes} & set(wanted.sections)
         if not sections:
             return ()
+        if "packages" in sections:
+            sections = set(wanted.sections)
         return run_bundle(device, rhel_bundle.bundle(wanted, tuple(sorted(sections))))
 
     def _given(self, section: str) -> dict[str, Any]:

@@ -189,6 +189,14 @@ specs() { sed -e 's/^[[:space:]]*\(.*\)[.]\([^. ]*\) \(.*\)$/\1-\3.\2/'; }
 
 same_packages() { [ -z "$(installed | comm -3 - packages.wanted)" ]; }
 
+# What is too much, but not the other version of a package whose own could not be had: one of them is better than none.
+removable() {
+    {
+        installed | comm -13 - packages.wanted | sed -e 's/^/missing /'
+        installed | comm -23 - packages.wanted | sed -e 's/^/extra /'
+    } | awk '$1 == "missing" { lacks[$2] = 1; next } !($2 in lacks) { print $2, $3 }'
+}
+
 # What runs now cannot be taken away from under itself.
 without_running_kernel() { grep -vF -e "-$(uname -r)"; }
 
@@ -199,16 +207,18 @@ packages() {
     fi
     [ -e packages.before ] || installed > packages.before
     last=$(dnf --quiet history list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ { print $1; exit }')
-    if [ -n "$1" ] && [ "${last:-0}" -gt "$1" ]; then
-        say "packages: back to dnf's transaction $1"
-        dnf_quietly history rollback "$1" || say "packages: that was not possible; trying them one by one"
+    # One transaction is undone as a whole, which keeps who wanted which package. Several are not: dnf reckons with all
+    # that was between, and takes away and installs again what only has to stay.
+    if [ -n "$1" ] && [ "${last:-0}" -eq $(($1 + 1)) ]; then
+        say "packages: undoing dnf's transaction $last"
+        dnf_quietly history undo "$last" || say "packages: that was not possible; trying them by their versions"
     fi
     missing=$(installed | comm -13 - packages.wanted | specs)
     if [ -n "$missing" ]; then
         say "packages: installing" $missing
-        dnf_quietly install --allowerasing $missing
+        dnf_quietly install --allowerasing $missing || dnf_quietly --setopt=strict=False install --allowerasing $missing
     fi
-    extra=$(installed | comm -23 - packages.wanted | specs | without_running_kernel)
+    extra=$(removable | specs | without_running_kernel)
     if [ -n "$extra" ]; then
         say "packages: removing" $extra
         dnf_quietly remove $extra

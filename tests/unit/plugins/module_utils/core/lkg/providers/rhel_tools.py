@@ -112,7 +112,7 @@ def dnf(state: dict[str, Any], words: list[str]) -> str:
     if act[:2] == ["history", "list"]:
         return "ID | Command line\n------\n" + "".join(f" {number} | x\n" for number in range(state["last"], 0, -1))
     state["log"].append("dnf " + " ".join(act))
-    if act[:2] == ["history", "rollback"]:
+    if act[:2] == ["history", "undo"]:
         if act[2] not in state["history"]:
             raise Refused("Error: no such transaction")
         state["packages"] = state["history"][act[2]]

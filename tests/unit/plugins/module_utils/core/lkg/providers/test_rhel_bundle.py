@@ -271,39 +271,43 @@ BASH, OLD, NEW = ["bash", "x86_64", "", "5-1"], ["shop", "noarch", "1", "1-1"], 
 EXTRA = ["extra", "noarch", "", "1-1"]
 
 
-def _changed_packages(host: Host, **more: Any) -> Snapshot:
+def _changed_packages(host: Host, transactions: int = 1, **more: Any) -> Snapshot:
     _units(host, shop_service={"enabled": "enabled", "active": True})
     with host.state() as state:
         state.update(packages=[BASH, OLD], last=3, owners={"/units/shop.service": "shop.noarch"})
     wanted = host.snapshot(Rhel(), "packages", "units", notes=Rhel().notes(host))
     with host.state() as state:
-        state.update(packages=[BASH, NEW, EXTRA], last=5, log=[], **more)
+        state.update(packages=[BASH, NEW, EXTRA], last=3 + transactions, log=[], **more)
     return wanted
 
 
-def test_dnf_rolls_back_and_services_of_changed_packages_start_anew(host: Host) -> None:
-    wanted = _changed_packages(host, history={"3": [BASH, OLD]})
+def test_dnf_undoes_a_transaction_and_services_of_changed_packages_start_anew(host: Host) -> None:
+    wanted = _changed_packages(host, history={"4": [BASH, OLD]})
     done = host.go_back(Rhel().bundle(wanted))
     assert done.returncode == 0, done
     assert host.snapshot(Rhel(), "packages", "units").sections == wanted.sections
     with host.state() as state:
-        assert state["log"] == ["dnf history rollback 3", "daemon-reload", "restart shop.service"]
+        assert state["log"] == ["dnf history undo 4", "daemon-reload", "restart shop.service"]
 
 
-def test_packages_are_put_back_one_by_one_where_the_history_does_not_help(host: Host) -> None:
-    wanted = _changed_packages(host, repository={"shop-1:1-1.noarch": OLD})
+@pytest.mark.parametrize("transactions", [0, 1, 2])
+def test_packages_are_put_back_by_their_versions_where_the_history_does_not_help(host: Host, transactions: int) -> None:
+    wanted = _changed_packages(host, transactions, repository={"shop-1:1-1.noarch": OLD})
     done = host.go_back(Rhel().bundle(wanted))
     assert done.returncode == 0, done
     assert host.snapshot(Rhel(), "packages").sections["packages"] == wanted.sections["packages"]
+    with host.state() as state:
+        assert ("dnf history undo 4" in state["log"]) == (transactions == 1)
 
 
-def test_packages_that_cannot_be_had_are_named(host: Host) -> None:
+def test_packages_that_cannot_be_had_are_named_and_nothing_is_lost_for_them(host: Host) -> None:
     wanted = _changed_packages(host)
     done = host.go_back(Rhel().bundle(wanted))
     assert done.returncode == 1
     assert "FAILED: the package shop.noarch 1:1-1 is missing, and cannot be had" in done.stdout
     assert "FAILED: the package shop.noarch 1:2-1 is installed, and was not" in done.stdout
-    assert "extra" not in str(host.snapshot(Rhel(), "packages").sections), "what can be done is done"
+    left = host.snapshot(Rhel(), "packages").sections["packages"]
+    assert left == {"bash.x86_64": "5-1", "shop.noarch": "1:2-1"}, "what can be done is done, and no more"
 
 
 # --- restores -----------------------------------------------------------------------------------------------------
