@@ -42,7 +42,7 @@ class Restoring:
         wanted = json.loads(self.machine.files[f"{self.folder}\\wanted.json"])
         sections: dict[str, Callable[[Any], None]] = {
             "firewall": self._firewall, "registry": self._registry, "files": self._files, "services": self._services,
-            "features": self._features,
+            "restart": self._restart, "features": self._features,
         }  # fmt: skip
         for _round in range(ROUNDS):
             features = self.machine.features.copy()
@@ -118,6 +118,19 @@ class Restoring:
                         raise _Failed("Time out has expired and the operation has not been completed.")
                     there.state = _STATES[state]
                     self.said.append(f"service {one['name']}: {state}")
+
+    def _restart(self, wanted: list[str]) -> None:
+        if not [line for line in self.said if line.startswith(("file ", "registry "))]:
+            return
+        for name in wanted:
+            if f"service {name}: started" in self.said or f"service {name}: restarted" in self.said:
+                continue
+            with self._step(f"service {name}"):
+                if name not in self.machine.services:
+                    raise _Failed(f"Cannot find any service with service name '{name}'.")
+                if self.machine.services[name].state == "running":
+                    self.machine.note(f"service {name} restarts")
+                    self.said.append(f"service {name}: restarted")
 
     def _registry(self, wanted: Mapping[str, Any]) -> None:
         registry, passing = self.machine.registry, [re.compile(one, re.IGNORECASE) for one in wanted["passing"]]

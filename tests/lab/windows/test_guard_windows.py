@@ -25,7 +25,7 @@ from .conftest import Stage
 from .registry import APP
 
 CONFIG = "C:\\app\\web.config"
-OPTIONS = {"files": [CONFIG], "registry": [APP]}
+OPTIONS = {"files": [CONFIG], "registry": [APP], "restart": ["Spooler"]}
 GUARDS = "C:\\ProgramData\\Holdfast\\guard"
 STOP = {
     "name": "stop",
@@ -117,6 +117,7 @@ def test_an_unchanged_host_is_the_same_and_what_changes_is_restored_and_verified
     assert played.result("again")["changed"] is False
     assert played.result("after")["digest"] == first["digest"]
     assert machine(stored) == before
+    assert stored.control.state()["log"].count("service Spooler restarts") == 1
     for secret in ("F1lePassw0rd", "Registry-Secret-1"):
         assert secret not in str(played.document)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,6 +192,18 @@ def test_all_changes_at_once_are_taken_back_and_nothing_is_done_twice(watched: M
     assert provider().restore(Here(watched), before, found)
     assert rest(watched) == state
     assert provider().restore(Here(watched), before, found) == []
+
+
+def test_services_that_read_what_was_put_back_are_restarted_once(watched: Machine) -> None:
+    restarting = Windows(files=[CONFIG], restart=["W3SVC", "Spooler"])
+    before = replace(taken(watched), notes=restarting.notes(Here(watched)))
+    for wish in ({"services": {"Spooler": {"state": "stopped"}}}, {"files": {CONFIG: "other"}}):
+        change(watched, wish)
+    said = restarting.restore(Here(watched), before, differences(taken(watched), before))
+    assert said == [f"file {CONFIG}: written", "service Spooler: started", "service W3SVC: restarted"]
+    change(watched, {"features": {"Web-Server": False}})
+    said = restarting.restore(Here(watched), before, differences(taken(watched), before))
+    assert said == ["features installed: Web-Server"]
 
 
 def test_a_restore_without_a_difference_asks_nothing(machine: Machine) -> None:

@@ -41,6 +41,7 @@ class Windows:
     """Provider for Windows Server.
 
     ``files``: whole paths of files to keep. ``registry``: keys to keep with all that is in them, of HKLM, HKU or HKCR.
+    ``restart``: services that read those only when they start: when some were put back, those that run are restarted.
     Raises HoldfastError for what cannot be kept.
     """
 
@@ -62,9 +63,10 @@ class Windows:
         reverts="a scheduled task",
     )
 
-    def __init__(self, *, files: Sequence[str] = (), registry: Sequence[str] = ()) -> None:
+    def __init__(self, *, files: Sequence[str] = (), registry: Sequence[str] = (), restart: Sequence[str] = ()) -> None:
         self._files = windows_wanted.chosen_files(files)
         self._keys = windows_wanted.chosen_keys(registry)
+        self._restart = windows_wanted.chosen_services(restart)
         self._restored = tuple(each.section for each in self.declaration.reads if each.restored)
         self.timer: Optional[Timer] = windows_tasks.TaskTimer(self._restored)
 
@@ -88,6 +90,10 @@ class Windows:
             raise Unreadable(str(error)) from error
         except (KeyError, TypeError, ValueError) as error:
             raise Unreadable(f"the host's answer is not what was asked for: {type(error).__name__}: {error}") from error
+
+    def notes(self, _device: Device) -> Mapping[str, str]:
+        """What a restore needs and what is no state: which services are restarted."""
+        return {windows_wanted.RESTART: "\n".join(self._restart)} if self._restart else {}
 
     def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:
         """As the port says; only the sections in which something differs."""

@@ -186,6 +186,24 @@ function Restore-Service($Wanted) {
 }
 """
 
+_RESTARTS = r"""
+function Restart-Reading($Names) {
+    $written = @($script:said | Where-Object { $_ -like 'file *' -or $_ -like 'registry *' })
+    if ($written.Count -eq 0) { return }
+    foreach ($name in $Names) {
+        if ($script:said -contains "service ${name}: started" -or $script:said -contains "service ${name}: restarted") {
+            continue
+        }
+        Step "service $name" {
+            $service = Get-Service -Name ([Management.Automation.WildcardPattern]::Escape($name))
+            if ([string]$service.Status -ne 'Running') { return }
+            $service | Restart-Service -Force
+            Say "service ${name}: restarted"
+        }
+    }
+}
+"""
+
 _REGISTRY = r"""
 function Set-Data($Key, $Value) {
     $data = [string[]]@($Value.data)
@@ -340,6 +358,7 @@ for ($round = 1; $round -le 3; $round++) {
     if ($wanted.registry) { Restore-Registry $wanted.registry }
     if ($wanted.files) { Restore-File $wanted.files }
     if ($wanted.services) { Restore-Service $wanted.services }
+    if ($wanted.restart) { Restart-Reading $wanted.restart }
     if ($wanted.features) { Step 'features' { Restore-Feature $wanted.features } }
     if ($script:failed -eq 0 -and -not $script:again) { break }
 }
@@ -366,6 +385,7 @@ RESTORE = (
     + FILE_FUNCTIONS
     + _FIREWALL
     + _SERVICES
+    + _RESTARTS
     + _REGISTRY
     + _FILES
     + _FEATURES

@@ -25,6 +25,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import
 
 ATTRIBUTES = "attributes:"
 PROFILE, RULE = "profile/", "rule/"
+RESTART = "restart"
+"""The note that names services, a line each, that are restarted when files or keys were put back."""
 MOST_JSON = 2_000_000
 """Characters: more is read by no ConvertFrom-Json of PowerShell 5.1."""
 
@@ -39,6 +41,7 @@ _KINDS = {
 }  # fmt: skip
 _LONG = {short: kind for kind, short in _KINDS.items()}
 _BITS = {"DWord": 32, "QWord": 64}
+_SERVICE = re.compile(r"[^\\/*?\[\]\s](?:[^\\/*?\[\]\r\n]*[^\\/*?\[\]\s])?\Z")
 _PATH = re.compile(r"[A-Za-z]:\\[^*?\"<>|:\r\n]*[^*?\"<>|:\r\n\\]\Z")
 
 
@@ -70,6 +73,15 @@ def chosen_keys(keys: Iterable[str]) -> tuple[tuple[str, str], ...]:
         found.setdefault(f"{hive}\\{path}".lower(), (hive, path.strip("\\")))
     outer = [name for name in found if not any(name.startswith(f"{other}\\") for other in found)]
     return tuple(found[name] for name in outer)
+
+
+def chosen_services(names: Iterable[str]) -> tuple[str, ...]:
+    """Names of services. Raises HoldfastError for one that is none."""
+    found = tuple(names)
+    for name in found:
+        if not _SERVICE.match(name):
+            raise HoldfastError(f"'{name}' is no name of a service; one like W3SVC is")
+    return found
 
 
 # --- items from answers ----------------------------------------------------------------------------------------------
@@ -175,6 +187,8 @@ def wanted(snapshot: Snapshot, sections: Iterable[str]) -> Wanted:
             said[section] = _files(items, contents)
         elif items is not None:
             said[section] = _SECTIONS[section](items)
+    if said.keys() & {"files", "registry"}:
+        said["restart"] = snapshot.notes.get(RESTART, "").split("\n") if snapshot.notes.get(RESTART) else []
     document = json.dumps(said, sort_keys=True)
     if len(document) > MOST_JSON:
         raise HoldfastError(

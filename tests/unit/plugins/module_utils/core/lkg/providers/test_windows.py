@@ -43,7 +43,7 @@ SCRIPTS = {
 CMDLETS = """ConvertFrom-Json ConvertTo-Json ForEach-Object Get-Acl Get-ChildItem Get-CimInstance Get-Item
     Get-NetFirewallProfile Get-ScheduledTask Get-ScheduledTaskInfo Get-Service Get-WindowsFeature
     Install-WindowsFeature Invoke-CimMethod Join-Path New-NetFirewallRule New-Object New-ScheduledTaskAction
-    New-ScheduledTaskPrincipal New-ScheduledTaskSettingsSet New-ScheduledTaskTrigger New-TimeSpan
+    New-ScheduledTaskPrincipal New-ScheduledTaskSettingsSet New-ScheduledTaskTrigger New-TimeSpan Restart-Service
     Register-ScheduledTask Remove-Item Remove-NetFirewallRule Set-Acl Set-NetFirewallProfile Set-NetFirewallRule
     Sort-Object Split-Path Start-ScheduledTask Start-Sleep Stop-Service Suspend-Service Test-Path
     Uninstall-WindowsFeature Unregister-ScheduledTask Where-Object"""
@@ -137,6 +137,14 @@ def test_what_is_no_key_that_can_be_kept_is_refused(key: str) -> None:
         Windows(registry=[key])
 
 
+def test_services_to_restart_are_noted_and_what_is_none_is_refused() -> None:
+    assert Windows(restart=["W3SVC", "My App"]).notes(Answering({})) == {"restart": "W3SVC\nMy App"}
+    assert Windows().notes(Answering({})) == {}
+    for name in ("", "W3*", "a\nb", "a/b", " x"):
+        with pytest.raises(HoldfastError, match="is no name of a service; one like W3SVC is"):
+            Windows(restart=[name])
+
+
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
@@ -216,7 +224,7 @@ def test_a_file_that_is_not_there_is_an_item_too() -> None:
     read = Windows(files=["C:\\x"]).read(Answering({"files": [{"path": "C:\\x", "exists": False}]}), "files")
     assert read == {"attributes:C:\\x": {"exists": False}}
     document = json.loads(windows_wanted.wanted(snapshot(files=read), ["files"]).document)
-    assert document == {"files": [{"path": "C:\\x", "exists": False}]}
+    assert document == {"files": [{"path": "C:\\x", "exists": False}], "restart": []}
 
 
 def test_nothing_chosen_costs_no_round_trip() -> None:
@@ -361,5 +369,5 @@ def test_secrets_are_no_part_of_scripts_and_arguments_are_secret() -> None:
     (module, arguments, secret) = device.asked[0]
     assert (module, secret, arguments["script"]) == (windows_tasks.MODULE, True, windows_scripts.ARM)
     assert arguments["parameters"]["Contents"] == [base64.b64encode(b"File-Secret").decode()]
-    assert json.loads(base64.b64decode(arguments["parameters"]["Wanted"])).keys() == {"files"}
+    assert json.loads(base64.b64decode(arguments["parameters"]["Wanted"])).keys() == {"files", "restart"}
     assert as_text(arguments["parameters"])[1]
