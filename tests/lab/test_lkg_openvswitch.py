@@ -114,7 +114,7 @@ CHANGES: dict[str, tuple[str, set[str]]] = {
     "no qos": ("-- clear port va qos", {"ports/va"}),
     "a rate": ("set queue $(ovs-vsctl --bare --columns=_uuid list queue) other_config:max-rate=2000000",
                {"ports/va", "ports/vb"}),
-    "a queue nobody uses": ("create queue dscp=3", {"unused/Queue 1"}),
+    "a queue nobody uses": ("create queue dscp=3", {"switch/unused"}),
     "a bond": ("set port bond0 bond_mode=balance-slb", {"ports/bond0"}),
     "spanning tree": ("set bridge br0 stp_enable=true", {"bridges/br0"}),
     "a key that people choose": ("set bridge br0 external_ids:status=off", {"bridges/br0"}),

@@ -33,27 +33,21 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.openvswitch_rows import (
     NAMED,
     ROOT,
-    SAMPLING,
     SWITCH,
-    UNUSED,
     Database,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_timer import SystemdTimer, run_bundle
 
 PLATFORM = "openvswitch"
 FLOWS, WHERE = "flows", "where"
-DATABASE = (SWITCH, *NAMED.values(), SAMPLING, UNUSED)
+DATABASE = (SWITCH, *NAMED.values())
 """The sections that are the database."""
 
 _READS = (
-    Reads(
-        SWITCH, "settings of the whole switch: which bridges, external ids, managers, SSL, zones of connection tracking"
-    ),
+    Reads(SWITCH, "the whole switch: which bridges, external ids, managers, SSL, connection tracking, unused QoS"),
     Reads("bridges", "the bridges, with their ports, controllers, mirrors, NetFlow, sFlow, IPFIX and flow tables"),
     Reads("ports", "the ports: VLANs, bonds, LACP, QoS with its queues"),
     Reads("interfaces", "the interfaces: types, options, policing, BFD, CFM"),
-    Reads(SAMPLING, "sets of flow sample collectors"),
-    Reads(UNUSED, "QoS and queues that no port uses"),
 )
 _FLOWS = Reads(FLOWS, "the OpenFlow flows of the bridges that are named")
 _VERSIONS = ",".join(f"OpenFlow1{number}" for number in range(6))
@@ -257,7 +251,8 @@ class Openvswitch:
 
     def bundle(self, wanted: Snapshot) -> Bundle:
         """What brings the switch back. Raises HoldfastError when the snapshot lacks a section."""
-        sections = {name: on_target.section(wanted, name) for name in DATABASE}
+        # A switch without bridges has no ports either; one whose ports were not read names what it does not have.
+        sections = {name: on_target.section(wanted, name, name != SWITCH) for name in DATABASE}
         try:
             where = sections[SWITCH].pop(WHERE)
             rundir, socket = str(where["rundir"]), str(where["socket"])

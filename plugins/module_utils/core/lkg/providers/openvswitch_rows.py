@@ -76,15 +76,22 @@ class Database:
             section: {str(row["name"]): self.content(table, row) for row in self.rows[table].values()}
             for table, section in NAMED.items()
         }
-        found[SWITCH] = {SETTINGS: self.content(ROOT, next(iter(self.rows[ROOT].values())))}
         sets = [self.content(SETS, row) for row in self.rows.get(SETS, {}).values()]
-        found[SAMPLING] = {f"{one['bridge']} {one['id']}": one for one in sets}
+        found[SWITCH] = {
+            SETTINGS: self.content(ROOT, next(iter(self.rows[ROOT].values()))),
+            SAMPLING: {f"{one['bridge']} {one['id']}": one for one in sets},
+            UNUSED: self._unused(),
+        }
+        return found
+
+    def _unused(self) -> dict[str, Any]:
+        """By table the rows that stay though nobody refers to them."""
         referred = {key for table in self.rows for row in self.rows[table].values() for key in self.refers(table, row)}
-        found[UNUSED] = {}
+        found = {}
         for table in LOOSE:
             rows = self.rows.get(table, {}).items()
-            loose = sorted((self.content(table, row) for key, row in rows if key not in referred), key=canonical)
-            found[UNUSED].update({f"{table} {number}": one for number, one in enumerate(loose, 1)})
+            loose = [self.content(table, row) for key, row in rows if key not in referred]
+            found.update({table: sorted(loose, key=canonical)} if loose else {})
         return found
 
     def content(self, table: str, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,10 +239,10 @@ class Transaction:
 
     def _root(self) -> None:
         for key in self._now.rows[ROOT]:
-            self._row(ROOT, ["uuid", key], self._wanted.get(SWITCH, {}).get(SETTINGS, {}), False)
+            self._row(ROOT, ["uuid", key], self._wanted[SWITCH][SETTINGS], False)
 
     def _sets(self) -> None:
-        wanted = [one for _name, one in sorted(self._wanted.get(SAMPLING, {}).items())]
+        wanted = [one for _name, one in sorted(self._wanted[SWITCH].get(SAMPLING, {}).items())]
         for key, row in self._now.rows.get(SETS, {}).items():
             said = self._now.content(SETS, row)
             if said in wanted:
@@ -250,7 +257,7 @@ class Transaction:
         """Rows that would stay though nobody wants them go, those that nobody refers to and are wanted come."""
         for table in LOOSE:
             used = self._now.reached(self._kept)
-            wanted = [one for name, one in self._wanted.get(UNUSED, {}).items() if name.startswith(f"{table} ")]
+            wanted = list(self._wanted[SWITCH].get(UNUSED, {}).get(table, []))
             for key, row in self._now.rows.get(table, {}).items():
                 said = self._now.content(table, row)
                 if key not in used and said in wanted:

@@ -94,8 +94,8 @@ def test_rows_are_data_by_names() -> None:
     qos = {"type": "linux-htb", "queues": {"0": {"other_config": {"max-rate": "10"}}}}
     assert found["ports"]["p1"] == {"name": "p1", "interfaces": ["p1"], "tag": 10, "qos": qos}
     assert found["ports"]["p2"] == {"name": "p2", "interfaces": ["p2"], "trunks": [10, 20], "qos": qos}
-    assert found["unused"] == {"QoS 1": {"type": "linux-hfsc"}}
-    assert found["sampling"] == {"br0 1": {"id": 1, "bridge": "br0"}}
+    assert found["switch"]["unused"] == {"QoS": [{"type": "linux-hfsc"}]}
+    assert found["switch"]["sampling"] == {"br0 1": {"id": 1, "bridge": "br0"}}
     assert json.loads(json.dumps(found)) == found
 
 
@@ -285,6 +285,19 @@ def test_the_bundle_brings_the_database_back_over_its_socket(switch: Switch) -> 
     assert not any("T0pSecret" in line for line in said)
     assert switch.now().sections == wanted.sections
     assert switch.run_bundle(switch.provider.bundle(wanted)) == (0, ["the database is as wanted"])
+
+
+def test_a_switch_without_anything_is_a_state_as_well(switch: Switch) -> None:
+    full = switch.database.rows
+    switch.database.rows = Database().rows
+    wanted = switch.now()
+    assert set(wanted.sections) == {"switch"}, "the archive knows no empty sections"
+    switch.database.rows = full
+    assert switch.run_bundle(switch.provider.bundle(wanted))[0] == 0
+    assert switch.now().sections == wanted.sections
+    torn = Snapshot("s1", "openvswitch", 1.0, {"switch": {**wanted.sections["switch"], "settings": {"bridges": ["b"]}}})
+    status, said = switch.run_bundle(switch.provider.bundle(torn))
+    assert (status, said[-1]) == (1, "FAILED: the snapshot names the bridge 'b' and does not have it")
 
 
 def test_a_database_that_refuses_is_left_as_it_was_and_that_is_said(switch: Switch) -> None:
