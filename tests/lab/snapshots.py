@@ -20,6 +20,8 @@ from tests.lab.lab import Lab
 
 KEY = b"k" * 32
 SECONDS, PATIENCE = 5, 90
+LEFT = "ls -d /var/lib/holdfast/guard/run.* 2>&1 | grep -v No.such || true"
+"""Shows the folders of bundles that were run at once and are still there."""
 
 
 class Stage:
@@ -68,7 +70,7 @@ class Stage:
 
     def goes_back_alone(self, wanted: Snapshot, script: str) -> None:
         """Arm a timer, let a script break something, and do nothing until the machine says that it has gone back."""
-        token = f"holdfast-test-{self.host}"
+        token = f"holdfast-test-{time.time_ns()}"
         self.provider.timer.arm(self.device, token, SECONDS, wanted)
         self.lab.ssh(self.host, script)
         deadline = time.monotonic() + PATIENCE

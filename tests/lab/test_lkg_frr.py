@@ -19,7 +19,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_time
 
 from tests.lab import routers
 from tests.lab.lab import Lab
-from tests.lab.snapshots import Stage
+from tests.lab.snapshots import LEFT, Stage
 
 pytestmark = pytest.mark.slow
 
@@ -171,7 +171,5 @@ def test_no_password_reaches_a_log_by_a_restore(router: Router, good: Snapshot) 
     router.say("rm -f /var/log/frr/frr-reload.log")
     router.type(BGP, "no neighbor 192.0.2.9")
     router.restore(good)
-    found = router.say(
-        f"journalctl -q --no-pager | grep -c {PASSWORD} || true; ls /var/log/frr; ls /var/lib/holdfast/guard"
-    )
+    found = router.say(f"journalctl -q --no-pager | grep -c {PASSWORD} || true; ls /var/log/frr; {LEFT}")
     assert found.split() == ["0"], found
