@@ -23,7 +23,7 @@ from tests.lab.lab import Lab
 
 Task = dict[str, Any]
 PATIENCE = 240
-KEPT = "{{ found | dict2items | rejectattr('key', 'in', ['stdout', 'output']) | items2dict | to_json }}"
+KEPT = "{{ found | dict2items | rejectattr('key', 'match', 'stdout|output') | items2dict | to_json }}"
 """A result without what netconf_rpc gives as bytes, which JSON cannot say."""
 
 
