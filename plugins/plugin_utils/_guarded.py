@@ -176,13 +176,11 @@ class GuardWorld:
             raise HoldfastError("the command that ran it is gone; what nobody hears of must not stay")
 
     def make_lasting(self) -> bool:
-        """See ``World``: a provider that has to do anything for it has a function ``keep``."""
-        keep = getattr(self.this.provider, "keep", None)
-        if keep is None:
-            return False
-        for line in keep(self.this.device):
+        """See ``World``."""
+        done = self.this.provider.keep(self.this.device)
+        for line in done:
             self.say(line)
-        return True
+        return bool(done)
 
     def promote(self, snapshot_id: str, checks: Sequence[Check]) -> None:
         """See ``World``."""

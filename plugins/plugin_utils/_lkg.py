@@ -77,12 +77,9 @@ def read_now(this: Subject, chosen: Sequence[str] = (), run: str = "") -> Snapsh
 
 
 def _notes(this: Subject) -> dict[str, str]:
-    """What the provider notes beside the state, where it does."""
-    ask = getattr(this.provider, "notes", None)
-    if ask is None:
-        return {}
+    """What the provider notes beside the state; that it could not is a note too."""
     try:
-        return dict(ask(this.device))
+        return dict(this.provider.notes(this.device))
     except Unreadable as error:
         return {"unread": str(error)}
 

@@ -264,7 +264,8 @@ OPENVSWITCH = Platform(
     # Names stand for rows; what the switch counts or finds out by itself is no configuration.
     volatile_keys=(
         Keys("*", rf"{_SET_BY_NOBODY}(?:_uuid|_version)", "bridges.br0._uuid"),
-        Keys("*", rf"{_SET_BY_NOBODY}(?:statistics|status|error|ifindex|ofport|mac_in_use)", "interfaces.p1.statistics"),
+        Keys("*", rf"{_SET_BY_NOBODY}(?:statistics|status|error|ifindex|ofport|mac_in_use)",
+             "interfaces.p1.statistics"),
         Keys("*", rf"{_SET_BY_NOBODY}(?:admin_state|link_state|link_speed|link_resets|duplex)",
              "interfaces.p1.link_resets"),
         Keys("*", rf"{_SET_BY_NOBODY}(?:cur_cfg|next_cfg|datapath_id|datapath_version|lacp_current)",

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The port of providers: what must be said of a platform, and the little code, to take and to restore its snapshots.
 
-A provider declares which sections there are, how it restores and whether that is exact, and has two functions, and a
+A provider declares which sections there are, how it restores and whether that is exact, reads and restores, and has a
 ``Timer`` where its targets can revert by themselves. Whatever it asks of a host goes through a ``Device`` that it is
 given, so that providers are tested without one. What a person may choose (which files, which registry keys) a provider
 is made with; a restore needs none of it, for the wanted snapshot says what it holds.
@@ -122,7 +122,7 @@ class Timer(Protocol):
 
 
 class Provider(Protocol):
-    """A declaration, two functions, and a timer where there can be one."""
+    """A declaration, a timer where there can be one, and four functions; ``Usual`` has two of them for most."""
 
     @property
     def declaration(self) -> Declaration:
@@ -135,8 +135,32 @@ class Provider(Protocol):
     def read(self, device: Device, section: str) -> Mapping[str, Any]:
         """The items of a section by name, as text or data. Raises Unreadable."""
 
+    def notes(self, device: Device) -> Mapping[str, str]:
+        """What a restore may need and what is no state, for ``Snapshot.notes``. Raises Unreadable, and Unanswered."""
+
     def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:
         """Make the host what ``wanted`` says, given what differs now; returns what was done, for people."""
+
+    def keep(self, device: Device) -> Sequence[str]:
+        """Let what runs now outlive a reload, once a change is confirmed; returns what was done, for people.
+
+        Nothing is done, and nothing returned, where what runs is what the host starts with. Raises HoldfastError when
+        it is not certain afterwards.
+        """
+
+
+class Usual:
+    """What a provider says that needs nothing beside the state, and whose hosts start with what runs."""
+
+    def notes(self, device: Device) -> Mapping[str, str]:
+        """Nothing; see ``Provider.notes``."""
+        del device
+        return {}
+
+    def keep(self, device: Device) -> Sequence[str]:
+        """Nothing to do; see ``Provider.keep``."""
+        del device
+        return ()
 
 
 def check(declaration: Declaration) -> list[str]:

@@ -25,6 +25,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Timer,
     Unanswered,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import cisco_ios_texts as texts
 
@@ -33,7 +34,7 @@ RUNNING_ITEM, STARTUP_ITEM = "running", "startup"
 RESTORE_FILE = "holdfast-restore.cfg"
 
 
-class CiscoIos:
+class CiscoIos(Usual):
     """The provider. ``filesystem``: where its files are on the device, such as ``flash:`` or ``bootflash:``."""
 
     declaration = Declaration(
@@ -146,10 +147,7 @@ class CiscoIos:
     # --- what stays --------------------------------------------------------------------------------------------------
 
     def keep(self, device: Device) -> Sequence[str]:
-        """Let a reload lead to what runs now: for a guard to call when the change is confirmed, before it promotes.
-
-        Raises HoldfastError when the startup configuration is not the running one afterwards.
-        """
+        """Save the running configuration; see ``Provider.keep``."""
         self.save(device)
         return ["copy running-config startup-config"]
 

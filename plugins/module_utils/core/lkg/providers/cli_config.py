@@ -26,6 +26,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Reverted,
     Unanswered,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import normal_text
 
@@ -34,7 +35,7 @@ SOMEBODY = "holdfast-of-somebody-else"
 _ERROR = re.compile(r"^\s*(?:%|\^|error:|syntax error|unknown command|invalid )", re.IGNORECASE | re.MULTILINE)
 
 
-class CliConfig:
+class CliConfig(Usual):
     """The provider.
 
     ``command``: what shows the configuration. ``replace``: the platform's cli_config replaces. ``arm``, ``confirm``:

@@ -25,6 +25,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Timer,
     Unanswered,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import on_target
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_timer import SystemdTimer, run_bundle
@@ -104,7 +105,7 @@ exit "$failed"
 """
 
 
-class Frr:
+class Frr(Usual):
     """FRR on a host with a shell, or reached through ``network_cli``.
 
     ``shell``: whether the host gives a shell; without one (``network_cli``, where vtysh is the shell) a snapshot has

@@ -25,6 +25,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Reads,
     Timer,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import haproxy_states, on_target
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_timer import SystemdTimer, run_bundle
@@ -186,7 +187,7 @@ exit "$failed"
 """
 
 
-class Haproxy:
+class Haproxy(Usual):
     """HAProxy under systemd.
 
     ``config``: its file, or a folder of which it reads every ``*.cfg``; several in the order in which they are read.

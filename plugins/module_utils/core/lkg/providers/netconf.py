@@ -26,6 +26,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Reverted,
     Unanswered,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import netconf_xml as xml
 
@@ -59,7 +60,7 @@ class Refused(HoldfastError):
         super().__init__(f"<{operation}> was refused: {': '.join(said)}")
 
 
-class Netconf:
+class Netconf(Usual):
     """The provider."""
 
     declaration = Declaration(
@@ -154,7 +155,7 @@ class Netconf:
     # --- what stays --------------------------------------------------------------------------------------------------
 
     def keep(self, device: Device) -> Sequence[str]:
-        """Let a reboot lead to what runs now, where the server has a startup configuration of its own."""
+        """Write the startup configuration, where the server has one of its own; see ``Provider.keep``."""
         asked = f'<filter><netconf-state xmlns="{_MONITORING}"><capabilities/></netconf-state></filter>'
         if _STARTUP not in rpc(device, "get", asked):
             return []

@@ -28,6 +28,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Reads,
     Timer,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import on_target, openvswitch_rows
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.openvswitch_rows import (
@@ -207,7 +208,7 @@ systemctl is-active --quiet ovs-vswitchd.service || systemctl start ovs-vswitchd
 """
 
 
-class Openvswitch:
+class Openvswitch(Usual):
     """Open vSwitch on a host with a shell.
 
     ``rundir``: where its sockets are (OVS_RUNDIR); ``socket``: that of the database, where it is not ``db.sock`` there.

@@ -28,6 +28,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Timer,
     Unanswered,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import (
     rhel_bundle,
@@ -41,7 +42,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_time
 _FEW = 5
 
 
-class Rhel:
+class Rhel(Usual):
     """The provider ``rhel``.
 
     ``files``: paths of files and folders to keep besides the usual ones (``rhel_choices.FILES``); ``without``: usual

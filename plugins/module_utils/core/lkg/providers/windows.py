@@ -19,6 +19,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Timer,
     Unanswered,
     Unreadable,
+    Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import (
     windows_firewall,
@@ -37,7 +38,7 @@ _STEADY = {"start_pending": "started", "continue_pending": "started", "stop_pend
 _BY_ITSELF = ("manual", "boot", "system")
 
 
-class Windows:
+class Windows(Usual):
     """Provider for Windows Server.
 
     ``files``: whole paths of files to keep. ``registry``: keys to keep with all that is in them, of HKLM, HKU or HKCR.
@@ -91,8 +92,9 @@ class Windows:
         except (KeyError, TypeError, ValueError) as error:
             raise Unreadable(f"the host's answer is not what was asked for: {type(error).__name__}: {error}") from error
 
-    def notes(self, _device: Device) -> Mapping[str, str]:
+    def notes(self, device: Device) -> Mapping[str, str]:
         """What a restore needs and what is no state: which services are restarted."""
+        del device
         return {windows_wanted.RESTART: "\n".join(self._restart)} if self._restart else {}
 
     def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:

@@ -84,7 +84,7 @@ def test_a_policy_below_zero_is_refused() -> None:
 
 
 @dataclass
-class Double:
+class Double(provider.Usual):
     """A provider of two sections, one of which cannot be read."""
 
     declaration: provider.Declaration = field(

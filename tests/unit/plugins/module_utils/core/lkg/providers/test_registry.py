@@ -36,6 +36,9 @@ def test_every_provider_serves_its_platform_and_says_what_it_is(platform: str, w
     assert platform in made.declaration.platforms
     assert provider.check(made.declaration) == []
     assert bool(made.declaration.reverts) == (made.timer is not None)
+    functions = [name for name in vars(provider.Provider) if not name.startswith("_")]
+    assert {"read", "notes", "restore", "keep"} < set(functions)
+    assert [name for name in functions if not hasattr(made, name)] == []
 
 
 @pytest.mark.parametrize(
