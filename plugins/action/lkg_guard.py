@@ -9,12 +9,13 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import guard_words as words
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard import Guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_words import GuardFailure, Plan
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT, Unanswered
@@ -22,7 +23,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.lkg_arguments import 
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _command_line as command_line
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
 from ansible_collections.holdfast.ops.plugins.plugin_utils._archive import ArchiveAction
-from ansible_collections.holdfast.ops.plugins.plugin_utils._change import What, play_change
+from ansible_collections.holdfast.ops.plugins.plugin_utils._change import Played, What, play_change
 from ansible_collections.holdfast.ops.plugins.plugin_utils._guarded import GuardWorld, this_machine
 from ansible_collections.holdfast.ops.plugins.plugin_utils._reached import Reached
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import processes
@@ -50,10 +51,11 @@ class ActionModule(ArchiveAction):
             left_over=arguments["left_over"],
             promote=arguments["promote"],
         )
+        world.notes = links.notes(arguments["labels"], plan.token)
         declared = this.provider.declaration
         result = self._guarded(Guard(world, plan, declared.armed == AT_COMMIT), world)
         timer = {"token": plan.token, "seconds": plan.seconds, "how": declared.reverts}
-        return {**result, "host": host, "platform": this.platform, "timer": timer}
+        return {**result, "host": host, "platform": this.platform, "timer": timer, **_told(result, host, world.played)}
 
     def _guarded(self, guard: Guard, world: GuardWorld) -> dict[str, Any]:
         """The guard, to its end, and what the task reports of it."""
@@ -83,9 +85,9 @@ class ActionModule(ArchiveAction):
 
     def _what(self, arguments: dict[str, Any]) -> What:
         """The change, once the arguments make sense."""
-        role, tasks = arguments["role"], arguments["tasks"]
-        if bool(role) == bool(tasks):
-            raise HoldfastError("say what the change is: either a role (role) or a file of tasks (tasks)")
+        role, tasks, module = arguments["role"], arguments["tasks"], arguments["module"]
+        if len([one for one in (role, tasks, module) if one]) != 1:
+            raise HoldfastError("say what the change is: a role (role), a file of tasks (tasks) or a module (module)")
         if arguments["timer"] < SHORTEST:
             raise HoldfastError(f"timer: {arguments['timer']} s are too short to prove anything; {SHORTEST} at least")
         if arguments["settle"] < 0 or arguments["grace"] < 0:
@@ -97,7 +99,8 @@ class ActionModule(ArchiveAction):
                 raise HoldfastError(
                     f"tasks: there is no file {tasks} where Ansible looks for tasks: {error}"
                 ) from error
-        return What(role, tasks, arguments["vars"], arguments["gather_facts"])
+        returns = tuple(arguments["returns"])
+        return What(role, tasks, arguments["vars"], arguments["gather_facts"], module, returns)
 
     def _world(self, this: lkg.Subject, what: What, arguments: dict[str, Any], task_vars: dict[str, Any]) -> GuardWorld:
         inventory_host = str(task_vars["inventory_hostname"])
@@ -118,3 +121,13 @@ class ActionModule(ArchiveAction):
         """Within this block a host that falls silent is noticed, and no connection is shared with anybody."""
         with Reached(self).impatient(_PATIENCE):
             yield
+
+
+def _told(result: Mapping[str, Any], host: str, played: Played) -> dict[str, Any]:
+    """What the change reported, told on as if its tasks stood here, and how its host stands."""
+    before, after = (str(result.get(when, {}).get("id", "")) for when in ("before", "after"))
+    link = links.link(host, str(result["state"]), before, after)
+    told: dict[str, Any] = {"outputs": {**played.of_host, links.OUTPUT: link}}
+    if played.reported:
+        told["ansible_stats"] = {"data": dict(played.reported), "per_host": False, "aggregate": played.adds_up}
+    return told

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import sections as about
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot, View
@@ -19,7 +20,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction im
 from ansible_collections.holdfast.ops.plugins.module_utils.lkg_arguments import LKG_RESTORE
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
 from ansible_collections.holdfast.ops.plugins.plugin_utils._archive import ArchiveAction
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import LKG, Archive, Stored
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive_labels import before_change
 
 _PAUSE = 2.0
 
@@ -30,7 +32,9 @@ class ActionModule(ArchiveAction):
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         archive = self.archive()
-        stored = archive.find(self.host(arguments, task_vars), arguments["state"])
+        stored = self._wanted(archive, self.host(arguments, task_vars), arguments)
+        if stored is None:
+            return self._never_begun(self.host(arguments, task_vars), arguments["label"])
         view = archive.view(stored)
         options = about.options_of(view) if arguments["options"] is None else arguments["options"]
         this = lkg.subject(self, task_vars, stored.host, stored.platform, options)
@@ -47,10 +51,41 @@ class ActionModule(ArchiveAction):
         }  # fmt: skip
         if self._task.diff:
             result["diff"] = {"prepared": "".join(f"{line}\n" for line in difference.render())}
-        if difference.same or self._task.check_mode:
-            return result
-        restore = Restore(archive, this, stored, sections, arguments)
-        return {**result, **restore.carry_out(now, difference)}
+        if not difference.same and not self._task.check_mode:
+            result.update(Restore(archive, this, stored, sections, arguments).carry_out(now, difference))
+        if arguments["label"] and result["verified"] and not self._task.check_mode:
+            self._disarm(this, view)
+        return result
+
+    @staticmethod
+    def _wanted(archive: Archive, host: str, arguments: Mapping[str, Any]) -> Stored | None:
+        """The state to restore; None for that before a change which has never begun."""
+        if not arguments["label"]:
+            return archive.find(host, arguments["state"])
+        if arguments["state"] != LKG:
+            raise HoldfastError("say which state: either by its name (state) or as that before a change (label)")
+        return before_change(archive, host, arguments["label"])
+
+    @staticmethod
+    def _never_begun(host: str, label: str) -> dict[str, Any]:
+        """A guard keeps the state before it touches the host, so without one there is nothing to take back."""
+        why = f"the archive has no state of {host} before the change '{label}', so that has never begun there"
+        return {"changed": False, "host": host, "state": {}, "sections": [], "done": [], "verified": True,
+                "same": True, "changes": [], "msg": why}  # fmt: skip
+
+    @staticmethod
+    def _disarm(this: lkg.Subject, view: View) -> None:
+        """Take the timer of the change away, if nobody has lived to do it: it would revert what comes after."""
+        token, timer = links.timer_in(view.notes), this.provider.timer
+        if not token or timer is None:
+            return
+        try:
+            if token in {one.token for one in timer.armed(this.device)}:
+                timer.disarm(this.device, token)
+        except HoldfastError as error:
+            raise HoldfastError(
+                f"{this.host} matches the state before the change, and its timer {token} could not be disarmed: {error}"
+            ) from error
 
 
 def _sections(this: lkg.Subject, view: View, chosen: Sequence[str]) -> tuple[str, ...]:
@@ -97,7 +132,8 @@ class Restore:
         self._sections = sections
         self._settle = arguments["settle"]
         self._run = arguments["run"]
-        self._name = f"{stored.host}: {arguments['state']} ({stored.id})"
+        wanted = f"before {arguments['label']}" if arguments["label"] else arguments["state"]
+        self._name = f"{stored.host}: {wanted} ({stored.id})"
 
     def carry_out(self, now: Parted, difference: Difference) -> dict[str, Any]:
         """Keep what is there, restore, and verify; the result, a failure too when the states do not match."""

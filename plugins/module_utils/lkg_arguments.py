@@ -30,6 +30,7 @@ LKG_DIFF: dict[str, Any] = {
 LKG_GUARD: dict[str, Any] = {
     "role": {"type": "str", "default": ""},
     "tasks": {"type": "str", "default": ""},
+    "module": {"type": "str", "default": ""},
     "vars": {"type": "dict", "default": {}},
     "gather_facts": {"type": "bool", "default": True},
     "timer": {"type": "int", "default": 300},
@@ -45,6 +46,8 @@ LKG_GUARD: dict[str, Any] = {
     "host": {"type": "str", "default": ""},
     "promote": {"type": "bool", "default": True},
     "reason": {"type": "str", "default": ""},
+    "labels": {"type": "list", "elements": "str", "default": []},
+    "returns": {"type": "list", "elements": "str", "default": []},
     "left_over": {"type": "str", "choices": ["fail", "report"], "default": "fail"},
 }
 
@@ -60,6 +63,7 @@ LKG_SNAPSHOT: dict[str, Any] = {
 LKG_RESTORE: dict[str, Any] = {
     "host": {"type": "str", "default": ""},
     "state": {"type": "str", "default": "lkg"},
+    "label": {"type": "str", "default": ""},
     "sections": {"type": "list", "elements": "str", "default": []},
     "options": {"type": "dict"},
     "settle": {"type": "int", "default": 15},

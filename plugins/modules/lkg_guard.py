@@ -17,9 +17,9 @@ description:
     back by itself as soon as its timer is due, with no help from anywhere. Either way the state is verified with a new
     snapshot, and the task fails and says how the host stands.
   - It does the same when the process that runs it is killed before the timer is disarmed.
-  - The change is a role or a file of tasks. It is played as a play of its own on this host alone, with the inventory,
-    the extra variables, the vault secrets, the privileges and the connection of the command that runs. It knows no
-    facts that were gathered before and no variables that tasks have set; give it what it needs in O(vars).
+  - The change is a role, a file of tasks or a module. It is played as a play of its own on this host alone, with the
+    inventory, the extra variables, the vault secrets, the privileges and the connection of the command that runs. It
+    knows no facts that were gathered before and no variables that tasks have set; give it what it needs in O(vars).
   - The change must leave everything that it changes in the sections of the snapshot, for only these can go back.
 version_added: 1.0.0
 author:
@@ -27,7 +27,7 @@ author:
 options:
   role:
     description:
-      - The role that is the change. Either this or O(tasks) is needed.
+      - The role that is the change. One of this, O(tasks) and O(module) is needed.
     type: str
     default: ""
   tasks:
@@ -35,9 +35,15 @@ options:
       - The file of tasks that is the change, looked for as C(include_tasks) does.
     type: str
     default: ""
+  module:
+    description:
+      - The module that is the change, by its fully qualified name. Its arguments are O(vars).
+    type: str
+    default: ""
   vars:
     description:
-      - Variables of the change. What they hold is text; a template in them is rendered before the change begins.
+      - Variables of the change, or the arguments of the module. What they hold is text; a template in them is rendered
+        before the change begins.
     type: dict
     default: {}
   gather_facts:
@@ -118,6 +124,19 @@ options:
       - Why the new state counts as good, for people.
     type: str
     default: ""
+  labels:
+    description:
+      - Names of this change that are kept with the snapshot before it, by which M(holdfast.ops.lkg_restore) finds that.
+        The first one must be different for each change outside of workflows.
+    type: list
+    elements: str
+    default: []
+  returns:
+    description:
+      - Values of the module's result that are to be reported as C(set_stats) would.
+    type: list
+    elements: str
+    default: []
   left_over:
     description:
       - What a timer of an earlier guard means that will do nothing any more, for it is broken or its revert has ended.
@@ -144,9 +163,11 @@ notes:
   - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
   - A task of the change after which Ansible's own connection breaks makes the change a failure. Let such a task run
     detached, with a delay.
+  - What the change reports by C(set_stats) is reported by this task, for it has a play of its own.
   - A host that fails is neither rescued nor brought back by the play around it; there is nothing left to do for it.
 seealso:
   - module: holdfast.ops.health_check
+  - module: holdfast.ops.lkg_restore
   - module: holdfast.ops.lkg_promote
   - module: holdfast.ops.lkg_info
   - module: holdfast.ops.lkg_diff
@@ -163,6 +184,14 @@ EXAMPLES = r"""
       - name: shop
         url: http://127.0.0.1:8080/health
   become: true
+
+- name: Change the configuration of a router by a module
+  holdfast.ops.lkg_guard:
+    module: cisco.ios.ios_config
+    vars:
+      parents: interface GigabitEthernet0/1
+      lines: [ip address 192.0.2.1 255.255.255.0]
+    labels: [change-4711]
 
 - name: Roll a file of tasks out to one host after the other
   hosts: edges
@@ -216,6 +245,20 @@ after:
   type: dict
   sample:
     id: 20260105-134531-514-c01a77
+outputs:
+  description:
+    - What the change reported of its host (C(set_stats) with C(per_host)), and beside it how the host stands.
+    - C(lkg) holds the state, whether the host was verified in it, the ids of the snapshots before and after, and the
+      command that shows what differs between them.
+  returned: always
+  type: dict
+  sample:
+    lkg:
+      state: promoted
+      verified: true
+      before: 20260105-134502-123-9f2c41
+      after: 20260105-134531-514-c01a77
+      diff: holdfast lkg diff web1@20260105-134502-123-9f2c41 web1@20260105-134531-514-c01a77
 checks:
   description: What the health checks found.
   returned: always

@@ -31,6 +31,14 @@ options:
         snapshot, or the id of one or the beginning of it.
     type: str
     default: lkg
+  label:
+    description:
+      - Restores the state before the guarded change that has this label, O(holdfast.ops.lkg_guard#module:labels),
+        instead of one that O(state) names. Of the tries in a run it is that before the first.
+      - When the archive has none, that change has never begun on this host, so nothing is done and the task succeeds.
+      - A timer of that change which is still armed is disarmed once the host is seen to match.
+    type: str
+    default: ""
   sections:
     description:
       - Which sections of the state to restore; all that the platform restores when it is left out.
@@ -83,6 +91,11 @@ EXAMPLES = r"""
   check_mode: true
   diff: true
 
+- name: Take a guarded change back
+  holdfast.ops.lkg_restore:
+    label: change-4711
+  become: true
+
 - name: Bring back only the files of an older snapshot
   holdfast.ops.lkg_restore:
     state: 20260104-020000
@@ -97,7 +110,7 @@ host:
   type: str
   sample: web1
 state:
-  description: The state that was wanted.
+  description: The state that was wanted; empty when a labelled change has never begun.
   returned: once the host was read
   type: dict
   sample:

@@ -26,12 +26,31 @@ _OF_THE_TASK = ("connection", "remote_user", "port")
 
 
 class What(NamedTuple):
-    """What is to be played: a role by its name or a file of tasks by its path, and the variables that it gets."""
+    """What is to be played: a role by its name, a file of tasks by its path, or a module by its name.
+
+    ``variables`` are those that it gets, and of a module its arguments. ``returns`` names values of a module's result
+    that count among what the change reports.
+    """
 
     role: str
     tasks: str
     variables: Mapping[str, Any]
     gather_facts: bool
+    module: str = ""
+    returns: tuple[str, ...] = ()
+
+
+class Played(NamedTuple):
+    """How a change ended: why it failed, or nothing, and what it reported by ``set_stats``.
+
+    ``reported`` is what it said of the whole run, by name; ``of_host`` what it said of its host. ``adds_up``: whether
+    what other hosts report is added to it, as ``set_stats`` does unless it is told otherwise.
+    """
+
+    why: str
+    reported: Mapping[str, Any] = {}
+    of_host: Mapping[str, Any] = {}
+    adds_up: bool = True
 
 
 def play_of(action: Any, what: What) -> dict[str, Any]:
@@ -45,6 +64,8 @@ def play_of(action: Any, what: What) -> dict[str, Any]:
         value = getattr(action._task, name, None)
         if value and value != context.CLIARGS.get(name):
             play[name] = value if isinstance(value, int) else str(value)
+    if what.module:
+        return play  # its arguments are text that nobody renders again, so the task is made where they are marked
     if what.role:
         task = {"name": what.role, "ansible.builtin.include_role": {"name": what.role}}
     else:
@@ -67,14 +88,16 @@ def extra_sources(loader: Any) -> list[Any]:
     return found
 
 
-def play_change(action: Any, host: str, what: What, limit: float, task_vars: Mapping[str, Any]) -> str:
-    """Play it on a host for at most so many seconds; why it failed, or nothing. Raises HoldfastError: never began."""
+def play_change(action: Any, host: str, what: What, limit: float, task_vars: Mapping[str, Any]) -> Played:
+    """Play it on a host for at most so many seconds. Raises HoldfastError: it never began."""
     scopes = command_line.plain(task_vars.get("holdfast") or {})
     order = ChangeOrder(
         host=host,
         play=play_of(action, what),
         limit=max(1.0, limit),
         variables=dict(command_line.plain(what.variables)),
+        module=what.module,
+        returns=list(what.returns),
         extra=extra_sources(action._loader),
         scopes=scopes if isinstance(scopes, dict) else {},
         options=command_line.run_options().to_dict(),
@@ -93,7 +116,7 @@ def play_change(action: Any, host: str, what: What, limit: float, task_vars: Map
             elif kind == "refused":
                 raise HoldfastError(str(message["message"]))
             elif kind == "end":
-                return "" if message["state"] == states.SUCCESSFUL else _why(message)
+                return _played(message)
     finally:
         over.set()
         supervised.close()
@@ -119,6 +142,11 @@ def _show(action: Any, host: str, message: Mapping[str, Any]) -> None:
         lines = [f"TASK [{line}]" for line in lines]
     for line in lines:
         action._display.display(f"    {host} | {line}")
+
+
+def _played(message: Mapping[str, Any]) -> Played:
+    why = "" if message["state"] == states.SUCCESSFUL else _why(message)
+    return Played(why, dict(message["reported"]), dict(message["of_host"]), bool(message["adds_up"]))
 
 
 def _why(message: Mapping[str, Any]) -> str:

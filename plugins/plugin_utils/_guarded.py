@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -20,7 +20,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Armed, Reverted, Timer, Unanswered
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
-from ansible_collections.holdfast.ops.plugins.plugin_utils._change import is_orphan
+from ansible_collections.holdfast.ops.plugins.plugin_utils._change import Played, is_orphan
 from ansible_collections.holdfast.ops.plugins.plugin_utils._device import ActionDevice
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored
@@ -45,22 +45,25 @@ class GuardWorld:
     """What a guard asks for, done for the host of an action.
 
     ``sections``: those of its snapshots, or none for all. ``play``: plays the change for at most so many seconds.
-    ``health``: the arguments of ``health_check``, and ``asks`` runs it. ``show``: shows a line to people.
+    ``health``: the arguments of ``health_check``, and ``asks`` runs it. ``show``: shows a line to people. ``notes``:
+    what is noted with the snapshot of before.
     """
 
     this: lkg.Subject
     archive: Archive
     sections: Sequence[str]
-    play: Callable[[float], str]
+    play: Callable[[float], Played]
     health: Mapping[str, Any]
     asks: ActionDevice
     show: Callable[[str], None]
     run: str = ""
     reason: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
     kept: dict[str, Stored] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     asked: list[Check] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
+    played: Played = field(default_factory=lambda: Played(""))
     parent: int = field(default_factory=os.getppid)
 
     @property
@@ -132,7 +135,8 @@ class GuardWorld:
 
     def change(self, limit: float) -> str:
         """See ``World``."""
-        return self.play(limit)
+        self.played = self.play(limit)
+        return self.played.why
 
     def reconnect(self) -> None:
         """See ``World``: what any platform with a timer can be asked is which timers it holds."""
@@ -155,7 +159,9 @@ class GuardWorld:
     # --- the archive ----
 
     def keep(self, snapshot: Snapshot) -> str:
-        """See ``World``."""
+        """See ``World``; the first one that is kept is that of before."""
+        if not self.kept:
+            snapshot = replace(snapshot, notes={**snapshot.notes, **self.notes})
         stored = self.archive.put([self._part(snapshot)])[0]
         self.kept[stored.id] = stored
         return stored.id

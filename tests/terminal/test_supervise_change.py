@@ -80,6 +80,26 @@ def test_a_change_is_played_on_its_host_with_its_variables(tmp_path: Path) -> No
     assert tasks == ["Write"]
 
 
+def test_what_a_change_reports_is_told_of_its_host_and_of_the_run() -> None:
+    def stats(data: dict[str, Any], **how: Any) -> dict[str, Any]:
+        return task("Report", **{"ansible.builtin.set_stats": {"data": data, **how}})
+
+    end, _tasks = played(order([stats({"mine": {"x": 1}}, per_host=True), stats({"build": "7"})]))
+    assert (end["of_host"], end["reported"], end["adds_up"]) == ({"mine": {"x": 1}}, {"build": "7"}, True), end
+    end, _tasks = played(order([stats({"build": "7"}, aggregate=False)]))
+    assert (end["of_host"], end["reported"], end["adds_up"]) == ({}, {"build": "7"}, False), end
+
+
+def test_a_module_is_a_change_too_and_no_argument_of_it_is_rendered(tmp_path: Path) -> None:
+    arguments = {"dest": str(tmp_path / "out"), "content": "{{ 1 + 1 }}"}
+    end, tasks = played(
+        order([], variables=arguments, module="ansible.builtin.copy", returns=["checksum", "no_such_value"])
+    )
+    assert (end["state"], tasks) == ("successful", ["ansible.builtin.copy"]), end
+    assert (tmp_path / "out").read_text() == "{{ 1 + 1 }}"
+    assert list(end["reported"]) == ["checksum"] and end["of_host"] == {}
+
+
 def test_a_change_that_fails_says_which_task_and_why(tmp_path: Path) -> None:
     end, _tasks = played(order([task("Stumble", **{"ansible.builtin.fail": {"msg": "no such thing"}})]))
     assert (end["state"], end["message"]) == ("failed", "Stumble: no such thing")

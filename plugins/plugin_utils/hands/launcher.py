@@ -26,13 +26,17 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.results import 
 
 
 class ExecutionEnd(NamedTuple):
-    """An execution has ended. ``ended_for``: "" (by itself), ``cancel`` or ``timeout``."""
+    """An execution has ended. ``ended_for``: "" (by itself), ``cancel`` or ``timeout``.
+
+    ``adds_up``: what was reported of the run is added to what other plays report, unless one takes the other's place.
+    """
 
     execution_id: str
     results: dict[str, HostResult]
     outputs: dict[str, Any]
     ended_for: str = ""
     left: processes.Ended = processes.Ended()
+    adds_up: bool = True
 
 
 class Heard(NamedTuple):
@@ -139,7 +143,8 @@ class Launcher:
             state = states.TIMED_OUT if reason == "timeout" else states.CANCELED
             results = {h: results[h] if reason == "cancel" and _told(results[h]) else HostResult(state) for h in hosts}
         masked = {host: HostResult(r.state, self._context.masked(r.message)) for host, r in results.items()}
-        self._report(ExecutionEnd(child.execution.id, masked, {} if reason else outputs, reason, child.left))
+        told = {} if reason else outputs
+        self._report(ExecutionEnd(child.execution.id, masked, told, reason, child.left, child.events.adds_up))
 
     def _play(self, child: _Child, inputs: ExecutionInputs) -> tuple[dict[str, HostResult], dict[str, Any]]:
         context, execution = self._context, child.execution
@@ -154,7 +159,7 @@ class Launcher:
             processes.note_end(child.folder)
             shutil.rmtree(child.folder / "private", ignore_errors=True)
         results = child.events.results(execution.hosts, code, files.marked)
-        return results, child.events.outputs(inputs.action.kind == "module")
+        return results, child.events.outputs(inputs.action.kind == "module" or inputs.plays_module)
 
     def _run_child(self, child: _Child, files: PlayFiles, cwd: str) -> int:
         context = self._context

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import HostResult
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.play_writer import MARKER
@@ -20,6 +21,7 @@ BROKEN_OFF = "the play was broken off on this host by failures on others"
 _LONGEST = 600
 _LAST_LINES = 40
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_SETS_STATS = ("set_stats", "ansible.builtin.set_stats")
 _BREAKS = re.compile(r"^[\s-]*(any_errors_fatal|max_fail_percentage)\s*:", re.MULTILINE)
 _ERROR = re.compile(r"^(ERROR!|\[ERROR\]|fatal:|ansible-playbook: error|Traceback )", re.IGNORECASE)
 
@@ -31,6 +33,8 @@ class Events:
         self._wanted = tuple(outputs)
         self.stats: Optional[dict[str, Any]] = None
         self.current_task = ""
+        self.adds_up = True
+        """Whether what several hosts report of the run is added up: nothing was set that takes the others' place."""
         self._failures: dict[str, str] = {}
         self._through: set[str] = set()
         self._playbook = ""
@@ -63,15 +67,29 @@ class Events:
             self._through.add(host)
         if not isinstance(result, Mapping):
             return
-        if data.get("task_action") not in ("set_stats", "ansible.builtin.set_stats"):
+        if data.get("task_action") not in (*_SETS_STATS, links.GUARD):
             self._reported.update({name: result[name] for name in self._wanted if name in result})
-        per_host = result.get("ansible_stats")
-        if isinstance(per_host, Mapping) and per_host.get("per_host"):
-            for name, value in (per_host.get("data") or {}).items():
-                self._by_host.setdefault(str(name), {})[host] = value
+        set_stats = result.get("ansible_stats")
+        if isinstance(set_stats, Mapping):
+            if set_stats.get("per_host"):
+                self._of_host(host, set_stats.get("data"))
+            else:
+                self.adds_up = self.adds_up and bool(set_stats.get("aggregate"))
+        self._guarded(data)
+
+    def _of_host(self, host: str, values: Any) -> None:
+        for name, value in (values if isinstance(values, Mapping) else {}).items():
+            self._by_host.setdefault(str(name), {})[host] = value
+
+    def _guarded(self, data: Mapping[str, Any]) -> None:
+        """What a guard tells of its host, also when it failed: then above all it must be known how the host stands."""
+        result = data.get("res")
+        if data.get("task_action") == links.GUARD and isinstance(result, Mapping):
+            self._of_host(str(data.get("host")), result.get("outputs"))
 
     def _runner_on_failed(self, data: Mapping[str, Any]) -> None:
         host = str(data.get("host"))
+        self._guarded(data)
         if not data.get("ignore_errors"):
             self._failures[host] = _failure(data)
 

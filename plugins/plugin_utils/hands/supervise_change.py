@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -54,15 +54,19 @@ NODE = "change"
 class ChangeOrder:
     """What is to be played, on which host, for how long.
 
-    ``play``: the play, without its hosts. ``variables``: its own, whose text is never rendered. ``extra``: the extra
-    variables of the command that is running, in their order: files of them by path, others as data. ``scopes``: the
-    variable ``holdfast`` of a workflow around it. ``limit``: seconds after which the play is ended.
+    ``play``: the play, without its hosts. ``variables``: its own, whose text is never rendered. ``module``: what it is
+    to play instead of tasks of its own, with ``variables`` as arguments; ``returns`` names what that reports.
+    ``extra``: the extra variables of the command that is running, in their order: files of them by path, others as
+    data. ``scopes``: the variable ``holdfast`` of a workflow around it. ``limit``: seconds after which the play is
+    ended.
     """
 
     host: str
     play: dict[str, Any]
     limit: float
     variables: dict[str, Any] = field(default_factory=dict)
+    module: str = ""
+    returns: list[str] = field(default_factory=list)
     extra: list[Any] = field(default_factory=list)
     scopes: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
@@ -88,8 +92,22 @@ class ChangeOrder:
         return cls(**data)
 
 
-def carry_out(order: ChangeOrder, lines: Lines, feed: Feed, watcher: Watcher) -> HostResult:
-    """Play the change; returns how the host ended it. Raises HoldfastError when it cannot be played."""
+class Carried(NamedTuple):
+    """How the host ended the change, and what that reported: of its host, and of the run (see ``ExecutionEnd``)."""
+
+    result: HostResult
+    of_host: dict[str, Any]
+    reported: dict[str, Any]
+    adds_up: bool
+
+    def message(self) -> dict[str, Any]:
+        """The same, as the last message says it."""
+        said = {"of_host": self.of_host, "reported": self.reported, "adds_up": self.adds_up}
+        return {"state": self.result.state, "message": self.result.message, **said}
+
+
+def carry_out(order: ChangeOrder, lines: Lines, feed: Feed, watcher: Watcher) -> Carried:
+    """Play the change; returns how that ended. Raises HoldfastError when it cannot be played."""
     require_runner()
     folder = Path(tempfile.mkdtemp(prefix="holdfast-change-"))
     run_id = f"change-{int(time.time() * 1000)}-{os.getpid()}"
@@ -98,7 +116,7 @@ def carry_out(order: ChangeOrder, lines: Lines, feed: Feed, watcher: Watcher) ->
     try:
         launcher = Launcher(_context(order, run_id, folder), ears.arrivals.put)
         execution = Execution(f"{run_id}/{NODE}/1/{DO}/1", NODE, "1", 0, DO, 1, (order.host,), order.limit)
-        launcher.start(execution, _inputs(order, folder))
+        launcher.start(execution, _inputs(order, folder), order.returns)
         return _until_its_end(order, launcher, execution, ears.arrivals, feed)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -134,15 +152,17 @@ def _inputs(order: ChangeOrder, folder: Path) -> ExecutionInputs:
     """The play as a playbook of its own."""
     path = folder / "secrets" / "play.yml"
     play = {"name": "Change under guard", "hosts": "all", **order.play}
-    if order.variables:
+    if order.module:
+        play["tasks"] = [{"name": order.module, order.module: unsafe(order.variables), "tags": ["always"]}]
+    elif order.variables:
         play["vars"] = unsafe(order.variables)
     write_vars(path, [play])
-    return ExecutionInputs(Action("playbook", str(path)), {}, unsafe(order.scopes))
+    return ExecutionInputs(Action("playbook", str(path)), {}, unsafe(order.scopes), plays_module=bool(order.module))
 
 
 def _until_its_end(
     order: ChangeOrder, launcher: Launcher, execution: Execution, arrivals: queue.SimpleQueue[Any], feed: Feed
-) -> HostResult:
+) -> Carried:
     deadline, reason = time.monotonic() + order.limit, ""
     while True:
         try:
@@ -154,10 +174,21 @@ def _until_its_end(
         if isinstance(arrival, Heard):
             feed.send("heard", what=arrival.kind, text=arrival.text)
         elif isinstance(arrival, ExecutionEnd):
-            return _result(order, arrival)
+            return _carried(order, arrival)
         else:
             reason = "cancel"
             launcher.cancel(execution.id, reason)
+
+
+def _carried(order: ChangeOrder, end: ExecutionEnd) -> Carried:
+    """The end of the play; what it said of each host is told from what it said of the run by its one key."""
+    of_host = {name: one[order.host] for name, one in end.outputs.items() if _is_of(order.host, one)}
+    reported = {name: value for name, value in end.outputs.items() if name not in of_host}
+    return Carried(_result(order, end), of_host, reported, end.adds_up and not order.module)
+
+
+def _is_of(host: str, value: Any) -> bool:
+    return isinstance(value, Mapping) and list(value) == [host]
 
 
 def _result(order: ChangeOrder, end: ExecutionEnd) -> HostResult:
@@ -178,8 +209,9 @@ def main() -> int:
     state = states.ERROR
     try:
         lines = Lines(0)
-        state, message = carry_out(ChangeOrder.from_line(lines.next() or ""), lines, feed, watcher)
-        feed.send("end", state=state, message=message)
+        carried = carry_out(ChangeOrder.from_line(lines.next() or ""), lines, feed, watcher)
+        state = carried.result.state
+        feed.send("end", **carried.message())
     except HoldfastError as error:
         feed.send("refused", message=str(error))
     except BaseException as error:

@@ -30,6 +30,7 @@ class ExecutionInputs(NamedTuple):
     """What the launcher needs: the action, its arguments and the variable ``holdfast``; ``verify`` runs after it.
 
     Every string that came from outside (answers, outputs, hosts) is marked ``Unsafe`` in arguments and scopes.
+    ``plays_module``: the action is a playbook that was written for one module, whose result counts as reported.
     """
 
     action: Action
@@ -37,6 +38,7 @@ class ExecutionInputs(NamedTuple):
     scopes: dict[str, Any]
     verify: Optional[Action] = None
     verify_args: Mapping[str, Any] = {}
+    plays_module: bool = False
 
 
 def visible_outputs(graph: Graph, record: Record, node: Node, batch: int) -> dict[str, dict[str, Any]]:

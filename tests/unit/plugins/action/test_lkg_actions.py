@@ -20,9 +20,11 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.holdfast.ops.plugins.action import lkg_baseline, lkg_restore, lkg_snapshot
 from ansible_collections.holdfast.ops.plugins.module_utils import lkg_arguments
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check, Evidence
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import (
+    Armed,
     Declaration,
     Reads,
     Unanswered,
@@ -292,6 +294,66 @@ def test_a_host_that_falls_silent_while_it_is_restored(stage: Stage) -> None:
     stage.host.instead = cut
     result = stage.act(lkg_restore)
     assert result["failed"] and "whether it was restored is not known: web1: cut; and then: web1: no" in result["msg"]
+
+
+# --- lkg_restore of a guarded change ------------------------------------------------------------------------------
+
+
+class Timer:
+    """Which timers a host holds."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = list(tokens)
+
+    def armed(self, _device: Any) -> list[Armed]:
+        return [Armed(token, 60.0) for token in self.tokens]
+
+    def disarm(self, _device: Any, token: str) -> None:
+        self.tokens.remove(token)
+
+
+def begun(stage: Stage, token: str, *labels: str) -> str:
+    """As a guard begins: the state before is kept, with its labels and its timer; its id."""
+    now = json.loads(json.dumps(stage.host.state))
+    taken = Snapshot("web1", "rhel", time.time(), now, {}, {}, links.notes(labels, token), "r1")
+    return stage.archive.put([stage.archive.part(taken)])[0].id
+
+
+def test_a_change_is_taken_back_by_its_label_and_its_timer_with_it(stage: Stage) -> None:
+    stage.host.timer = Timer("holdfast-1", "holdfast-other")  # type: ignore[assignment]
+    first = begun(stage, "holdfast-1", "r1/web", "item:site")
+    stage.host.state["files"]["/etc/motd"] = "half-way\n"
+    begun(stage, "holdfast-2", "r1/web", "item:site")
+    would = stage.act(lkg_restore, check=True, label="r1/web")
+    assert (would["changed"], would["verified"]) == (True, False)
+    assert stage.host.timer.tokens == ["holdfast-1", "holdfast-other"]  # type: ignore[attr-defined]
+    done = stage.act(lkg_restore, label="r1/web")
+    assert (done["changed"], done["verified"], done["state"]["id"]) == (True, True, first)
+    assert stage.host.state == STATE
+    assert stage.host.timer.tokens == ["holdfast-other"]  # type: ignore[attr-defined]
+    again = stage.act(lkg_restore, label="item:site")
+    assert (again["changed"], again["verified"]) == (False, True)
+
+
+def test_a_change_that_has_never_begun_is_taken_back_already(stage: Stage) -> None:
+    begun(stage, "holdfast-1", "r1/web")
+    stage.host.state["files"]["/etc/motd"] = "somebody else\n"
+    result = stage.act(lkg_restore, label="r1/api")
+    assert (result["changed"], result["verified"], stage.host.restored) == (False, True, [])
+    assert "before the change 'r1/api', so that has never begun there" in result["msg"]
+    with pytest.raises(HoldfastError, match="either by its name"):
+        stage.act(lkg_restore, label="r1/web", state="last")
+
+
+def test_a_timer_that_cannot_be_disarmed_is_a_failure(stage: Stage) -> None:
+    def refuses(_device: Any, _token: str) -> None:
+        raise HoldfastError("systemctl: no")
+
+    stage.host.timer = Timer("holdfast-1")  # type: ignore[assignment]
+    stage.host.timer.disarm = refuses  # type: ignore[attr-defined]
+    begun(stage, "holdfast-1", "r1/web")
+    with pytest.raises(HoldfastError, match="its timer holdfast-1 could not be disarmed: systemctl: no"):
+        stage.act(lkg_restore, label="r1/web")
 
 
 # --- lkg_baseline ----------------------------------------------------------------------------------------------------

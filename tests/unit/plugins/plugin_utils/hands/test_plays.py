@@ -283,6 +283,24 @@ def test_an_ignored_failure_is_not_why_a_host_failed() -> None:
     assert events.results(["a"], 2, True)["a"].message == "do it: real"
 
 
+def test_a_guard_tells_how_its_host_stands_whether_it_failed_or_not() -> None:
+    def told(state: str, **more: Any) -> dict[str, Any]:
+        return {"state": state, "outputs": {"lkg": {"state": state}, **more}}
+
+    guard = {"task": "guard", "task_action": "holdfast.ops.lkg_guard"}
+    reported = {"ansible_stats": {"data": {"build": "7"}, "per_host": False, "aggregate": False}}
+    found = played(
+        ("runner_on_ok", {"host": "a", **guard, "res": {**told("promoted", mine="x"), **reported}}),
+        ("runner_on_failed", {"host": "b", **guard, "res": {**told("restored"), "msg": "x"}}),
+        ("runner_on_failed", {"host": "c", "task": "t", "task_action": "a.b.c", "res": told("never")}),
+        stats(processed={"a": 1, "b": 1}, failures={"b": 1}, artifact_data={"build": "7"}),
+        outputs=("state", "build"),
+    )
+    lkg = {"a": {"state": "promoted"}, "b": {"state": "restored"}}
+    assert found.outputs(True) == {"lkg": lkg, "mine": {"a": "x"}, "build": "7"}
+    assert not found.adds_up
+
+
 def test_outputs_are_what_set_stats_said() -> None:
     per_host = {"ansible_stats": {"per_host": True, "data": {"mine": "x"}}}
     found = played(
