@@ -68,7 +68,7 @@ def read_now(this: Subject, chosen: Sequence[str] = (), run: str = "") -> Snapsh
         now=time.time(),
         sections=wanted,
         tools={"ansible-core": ansible_version},
-        notes={**_notes(this), **about.notes(wanted, this.options)},
+        notes={**_notes(this), **about.notes(this.options)},
         run=run,
     )
     if len(taken.gaps) == len(wanted):

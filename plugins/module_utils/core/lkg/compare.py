@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs. ``unread``: the sections that one side could not read, of which nothing can be said, and why."""
+    """What differs. ``unread``: the sections that one side did not read, of which nothing can be said, and why."""
 
     changes: tuple[Change, ...] = ()
     unread: Mapping[str, str] = field(default_factory=dict)
@@ -72,12 +72,13 @@ def compare(before: View, after: View, platform: Platform) -> Difference:
     """What must be done to ``before`` to get ``after``. Both must be of this platform.
 
     Digests decide whether an item has changed where both were made with the same key and rules; the texts do otherwise.
+    Of a section that only one of them is about nothing can be said.
     """
     if before.platform != after.platform:
         raise HoldfastError(
             f"a snapshot of {before.platform} and one of {after.platform} cannot be compared; take two of one platform"
         )
-    unread = {**before.gaps, **after.gaps}
+    unread = {**_alone(before, after), **before.gaps, **after.gaps}
     by_digest = before.key == after.key and before.rules == after.rules and before.host == after.host
     changes = []
     for place in sorted(set(before.items) | set(after.items)):
@@ -86,6 +87,15 @@ def compare(before: View, after: View, platform: Platform) -> Difference:
             if not (old and new and by_digest and (old.kind, old.digest) == (new.kind, new.digest)):
                 changes += _change(place, _normal(before, place, platform), _normal(after, place, platform))
     return Difference(tuple(changes), unread)
+
+
+def _alone(before: View, after: View) -> dict[str, str]:
+    """The sections that only one of two snapshots is about, and which one."""
+    there = [{*view.sections, *view.gaps} for view in (before, after)]
+    return {
+        **dict.fromkeys(there[0] - there[1], "only the first of the two snapshots is about it"),
+        **dict.fromkeys(there[1] - there[0], "only the second of the two snapshots is about it"),
+    }
 
 
 def _change(place: Place, old: Optional[str], new: Optional[str]) -> list[Change]:

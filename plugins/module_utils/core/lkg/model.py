@@ -76,7 +76,10 @@ class Item:
 
 @dataclass(frozen=True)
 class View:
-    """A snapshot without its secrets. ``rules``: by which rules it was normalised; ``key``: with which key marked."""
+    """A snapshot without its secrets. ``rules``: by which rules it was normalised; ``key``: with which key marked.
+
+    ``sections``: those that were read, in the order of their names, also where there was nothing.
+    """
 
     host: str
     platform: str
@@ -89,6 +92,7 @@ class View:
     rules: str = ""
     key: str = ""
     secrets: int = 0
+    sections: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -99,7 +103,8 @@ class View:
     def digest(self) -> str:
         """The same for two snapshots of a host that has not changed: no time, no run, no version counts."""
         said = [[*place, item.kind, item.digest] for place, item in sorted(self.items.items())]
-        return sha256(json.dumps([self.host, self.platform, said, sorted(self.gaps)]))
+        empty = sorted(set(self.sections) - {place.section for place in self.items})
+        return sha256(json.dumps([self.host, self.platform, said, sorted(self.gaps), *([empty] if empty else [])]))
 
 
 def as_data(view: View) -> dict[str, Any]:
@@ -108,7 +113,8 @@ def as_data(view: View) -> dict[str, Any]:
         {**place._asdict(), "kind": item.kind, "parts": item.parts, "text": item.text}
         for place, item in sorted(view.items.items())
     ]
-    return {"secrets": view.secrets, "tools": dict(view.tools), "notes": dict(view.notes), "items": items}
+    facts = {"secrets": view.secrets, "tools": dict(view.tools), "notes": dict(view.notes)}
+    return {**facts, "sections": list(view.sections), "items": items}
 
 
 def sha256(text: str) -> str:
@@ -144,7 +150,7 @@ def as_value(kind: str, text: str) -> Any:
 
 # --- manifests -------------------------------------------------------------------------------------------------------
 
-_FACTS = ("host", "platform", "taken_at", "gaps", "tools", "notes", "run", "rules", "key", "secrets")
+_FACTS = ("host", "platform", "taken_at", "gaps", "tools", "notes", "run", "rules", "key", "secrets", "sections")
 
 
 def manifest(view: View) -> dict[str, Any]:
@@ -170,7 +176,8 @@ def view_of(written: Mapping[str, Any], texts: Optional[Mapping[Place, str]] = N
             place = Place(str(each["section"]), str(each["item"]))
             text = "" if texts is None else texts[place]
             items[place] = Item(str(each["kind"]), text, str(each["digest"]), int(each["parts"]))
-        return View(items=items, **{name: written[name] for name in _FACTS})
+        facts = {name: written[name] for name in _FACTS}
+        return View(items=items, **{**facts, "sections": tuple(map(str, facts["sections"]))})
     except (KeyError, TypeError, ValueError) as error:
         raise HoldfastError(f"a manifest that does not say what it must: {error}") from error
 

@@ -86,14 +86,14 @@ def part(snapshot: Snapshot, platform: Platform, key: bytes) -> Parted:
         shown[place] = Item(kind, redacted, marker.digest(text), parts)
     view = View(
         snapshot.host, snapshot.platform, snapshot.taken_at, shown, dict(snapshot.gaps), dict(snapshot.tools),
-        dict(snapshot.notes), snapshot.run, platform.rules, marker.name, len(secrets),
+        dict(snapshot.notes), snapshot.run, platform.rules, marker.name, len(secrets), tuple(sorted(snapshot.sections)),
     )  # fmt: skip
     return Parted(view, secrets)
 
 
 def whole(view: View, secrets: Mapping[str, str]) -> Snapshot:
     """The snapshot again, complete. Raises HoldfastError when a secret is missing."""
-    sections: dict[str, dict[str, object]] = {}
+    sections: dict[str, dict[str, object]] = {name: {} for name in view.sections}
     for place, item in view.items.items():
         sections.setdefault(place.section, {})[place.item] = as_value(item.kind, _filled(place, item.text, secrets))
     return Snapshot(

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which sections a snapshot is about, and what was chosen when it was taken.
 
-A section without a single item leaves no trace among the items of a view, and yet it says something: that there was
-nothing. And whoever compares or restores a snapshot later must read the same things again. Both are written into its
+Whoever compares or restores a snapshot later must read the same things again. So what was chosen is written into its
 notes, which are no part of the state.
 """
 
@@ -13,28 +12,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Union
+from typing import Any, TypeVar, Union
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot, View
 
-SECTIONS, OPTIONS = "sections", "options"
+OPTIONS = "options"
+_T = TypeVar("_T")
 
 
-def notes(sections: Sequence[str], options: Mapping[str, Any]) -> dict[str, str]:
-    """What is noted with a snapshot of these sections, by a provider with these options."""
+def notes(options: Mapping[str, Any]) -> dict[str, str]:
+    """The notes of a snapshot that a provider with these options takes."""
     try:
-        return {SECTIONS: " ".join(sections), OPTIONS: json.dumps(dict(options), sort_keys=True)}
+        return {OPTIONS: json.dumps(dict(options), sort_keys=True)}
     except (TypeError, ValueError) as error:
         raise HoldfastError(f"options must be plain data: {error}") from error
 
 
 def sections_of(taken: Union[Snapshot, View]) -> tuple[str, ...]:
-    """The sections that a snapshot is about, those that could not be read too."""
-    if SECTIONS in taken.notes:
-        return tuple(taken.notes[SECTIONS].split())
-    found = taken.sections if isinstance(taken, Snapshot) else [place.section for place in taken.items]
-    return tuple(sorted({*found, *taken.gaps}))
+    """The sections that a snapshot is about, in the order of their names, those that could not be read too."""
+    return tuple(sorted({*taken.sections, *taken.gaps}))
 
 
 def options_of(taken: Union[Snapshot, View]) -> dict[str, Any]:
@@ -45,14 +42,17 @@ def options_of(taken: Union[Snapshot, View]) -> dict[str, Any]:
 def narrowed(view: View, sections: Sequence[str]) -> View:
     """A view of these sections alone."""
     items = {place: item for place, item in view.items.items() if place.section in sections}
-    return replace(view, items=items, gaps={name: why for name, why in view.gaps.items() if name in sections})
+    read = tuple(name for name in view.sections if name in sections)
+    return replace(view, items=items, sections=read, gaps=_of(view.gaps, sections))
 
 
 def only(snapshot: Snapshot, sections: Sequence[str]) -> Snapshot:
-    """A snapshot of these sections alone; those in which there was nothing are there, and empty."""
-    read = [name for name in sections_of(snapshot) if name in sections and name not in snapshot.gaps]
-    found = {name: snapshot.sections.get(name, {}) for name in read}
-    return replace(snapshot, sections=found, gaps={n: why for n, why in snapshot.gaps.items() if n in sections})
+    """A snapshot of these sections alone."""
+    return replace(snapshot, sections=_of(snapshot.sections, sections), gaps=_of(snapshot.gaps, sections))
+
+
+def _of(found: Mapping[str, _T], sections: Sequence[str]) -> dict[str, _T]:
+    return {name: value for name, value in found.items() if name in sections}
 
 
 def common(before: View, after: View) -> tuple[str, ...]:

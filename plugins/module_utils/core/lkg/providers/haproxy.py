@@ -244,7 +244,7 @@ class Haproxy(Usual):
             paths = [word for path in config[WHERE]["config"] for word in ("-f", str(path))]
         except (KeyError, TypeError) as error:
             raise HoldfastError(f"the snapshot of {wanted.host} does not say of HAProxy: {error}") from error
-        states = on_target.section(wanted, SERVERS, True) if socket else {}
+        states = on_target.section(wanted, SERVERS) if socket else {}
         files["servers.json"] = encoded(json.dumps(states))
         files["haproxy_states.py"] = encoded(inspect.getsource(haproxy_states))
         files["restorer.py"] = encoded(_RESTORER)

@@ -119,13 +119,8 @@ def read_files(device: Device, patterns: Sequence[str], what: str) -> dict[str, 
     return {**found, ATTRIBUTES: {"looked_for": list(patterns), "files": attributes}}
 
 
-def section(wanted: Snapshot, name: str, may_be_empty: bool = False) -> dict[str, Any]:
-    """The items of a section of a snapshot, normalised. Raises HoldfastError when it was not read.
-
-    The archive keeps items: of a section that was read and is empty nothing is left.
-    """
-    if may_be_empty and name not in {*wanted.sections, *wanted.gaps}:
-        return {}
+def section(wanted: Snapshot, name: str) -> dict[str, Any]:
+    """The items of a section of a snapshot, normalised. Raises HoldfastError when it was not read."""
     if name not in wanted.sections:
         why = wanted.gaps.get(name, "it was not asked for")
         raise HoldfastError(

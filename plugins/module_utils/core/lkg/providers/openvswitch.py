@@ -252,8 +252,7 @@ class Openvswitch(Usual):
 
     def bundle(self, wanted: Snapshot) -> Bundle:
         """What brings the switch back. Raises HoldfastError when the snapshot lacks a section."""
-        # A switch without bridges has no ports either; one whose ports were not read names what it does not have.
-        sections = {name: on_target.section(wanted, name, name != SWITCH) for name in DATABASE}
+        sections = {name: on_target.section(wanted, name) for name in DATABASE}
         try:
             where = sections[SWITCH].pop(WHERE)
             rundir, socket = str(where["rundir"]), str(where["socket"])
