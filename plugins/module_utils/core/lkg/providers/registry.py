@@ -40,16 +40,20 @@ class Entry(NamedTuple):
     given: Mapping[str, Any] = MappingProxyType({})
 
 
-_CLI_CONFIG, _NETCONF = Entry("cli_config", "CliConfig"), Entry("netconf", "Netconf")
+def _cli_config(platform: str) -> Entry:
+    return Entry("cli_config", "CliConfig", {"platform": platform})
+
+
+_NETCONF = Entry("netconf", "Netconf")
 PROVIDERS: Mapping[str, Mapping[str, Entry]] = {
     "rhel": {SHELL: Entry("rhel", "Rhel")},
     "frr": {SHELL: Entry("frr", "Frr", {"shell": True}), NETWORK_CLI: Entry("frr", "Frr", {"shell": False})},
     "haproxy": {SHELL: Entry("haproxy", "Haproxy")},
     "openvswitch": {SHELL: Entry("openvswitch", "Openvswitch")},
     "cisco_ios": {NETWORK_CLI: Entry("cisco_ios", "CiscoIos")},
-    "arista_eos": {NETWORK_CLI: _CLI_CONFIG},
-    "juniper_junos": {NETCONF: _NETCONF, NETWORK_CLI: _CLI_CONFIG},
-    "cli_config": {NETWORK_CLI: _CLI_CONFIG},
+    "arista_eos": {NETWORK_CLI: _cli_config("arista_eos")},
+    "juniper_junos": {NETCONF: _NETCONF, NETWORK_CLI: _cli_config("juniper_junos")},
+    "cli_config": {NETWORK_CLI: _cli_config("cli_config")},
     "netconf": {NETCONF: _NETCONF},
     "windows": {WINDOWS: Entry("windows", "Windows")},
 }
@@ -134,6 +138,7 @@ def _wrong(value: Any, annotation: str) -> str:
     texts = isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
     forms = {
         "bool": (isinstance(value, bool), "it must be true or false"),
+        "Optional[bool]": (value is None or isinstance(value, bool), "it must be true or false"),
         "int": (isinstance(value, int) and not isinstance(value, bool), "it must be a whole number"),
         "str": (isinstance(value, str), "it must be a text"),
         "Sequence[str]": (texts, "it must be a list of texts"),

@@ -31,14 +31,16 @@ class Box:
     def __init__(self, text: str = "hostname a\n") -> None:
         self.text, self.saved, self.waits = text, text, False
         self.ran: list[tuple[str, Mapping[str, Any], bool]] = []
-        self.answers = True
+        self.answers, self.kept = True, ""
 
     def run(self, module: str, arguments: Mapping[str, Any], secret: bool = False) -> Mapping[str, Any]:
         if not self.answers:
             raise Unanswered("no answer")
         self.ran.append((module, arguments, secret))
         command = arguments.get("command", "")
-        if command.startswith("commit confirmed"):
+        if command == "save":
+            self.kept = self.text
+        elif command.startswith("commit confirmed"):
             self.waits, self.saved = True, self.text
         elif command == "commit":
             self.waits = False
@@ -137,3 +139,51 @@ def test_nothing_is_armed_where_it_would_not_lead_back_or_is_refused() -> None:
     box.waits = True
     with pytest.raises(HoldfastError, match="holds a timer already"):
         timer.arm(box, TOKEN, 60, snapshot(box))
+
+
+def test_a_timer_that_was_armed_halfway_is_taken_away_again() -> None:
+    box = Box()
+    timer = CliConfig(**{**TIMER, "arm": ["commit confirmed {minutes}", "bad"]}).timer
+    assert timer is not None
+    with pytest.raises(HoldfastError, match="'bad': % Invalid command"):
+        timer.arm(box, TOKEN, 60, snapshot(box))
+    assert [each.token for each in timer.armed(box)] == [TOKEN]
+    timer.disarm(box, TOKEN)
+    assert not box.waits
+    refused = CliConfig(**{**TIMER, "arm": ["bad"]}).timer
+    assert refused is not None
+    with pytest.raises(HoldfastError, match="'bad'"):
+        refused.arm(box, TOKEN, 60, snapshot(box))
+    refused.disarm(box, TOKEN)  # nothing was armed, and nothing has to be said of it
+    assert ("ansible.netcommon.cli_command", {"command": "commit"}, False) not in box.ran[-3:]
+
+
+def test_words_stand_in_every_command_and_other_braces_are_the_commands_own() -> None:
+    box = Box()
+    timer = CliConfig(**{**TIMER, "arm": ["begin {token} {time} {x} {}", "commit confirmed {seconds}"],
+                         "confirm": ["commit", "keep {token} {seconds}"]}).timer  # fmt: skip
+    assert timer is not None
+    timer.arm(box, TOKEN, 3725, snapshot(box))
+    timer.disarm(box, TOKEN)
+    typed = [arguments.get("command") for _module, arguments, _secret in box.ran]
+    assert "begin holdfast-1 01:02:05 {x} {}" in typed and "commit confirmed 3725" in typed
+    assert "keep holdfast-1 3725" in typed
+
+
+def test_what_is_confirmed_is_saved_where_somebody_says_how() -> None:
+    box = Box()
+    assert (list(CliConfig().keep(box)), box.kept) == ([], "")
+    assert (list(CliConfig(save=["save"]).keep(box)), box.kept) == (["save"], box.text)
+    with pytest.raises(HoldfastError, match="'bad': % Invalid command"):
+        CliConfig(save=["bad"]).keep(box)
+
+
+def test_what_is_known_of_platforms() -> None:
+    eos, junos = CliConfig(platform="arista_eos"), CliConfig(platform="juniper_junos")
+    assert (eos.command, eos.declaration.exact) == ("show running-config", True)
+    assert (junos.command, junos.declaration.exact) == ("show configuration | display set", False)
+    assert not CliConfig(platform="arista_eos", replace=False).declaration.exact
+    with pytest.raises(HoldfastError, match=r"replace: juniper_junos cannot: .* file .*; reach it through .*netconf"):
+        CliConfig(platform="juniper_junos", replace=True)
+    with pytest.raises(HoldfastError, match=r"arm: juniper_junos has no such timer: any commit confirms"):
+        CliConfig(platform="juniper_junos", **TIMER)
