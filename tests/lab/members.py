@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from tests.lab import addresses, appliances, balancer, devices, routers
+from tests.lab import addresses, appliances, balancer, connections, devices, routers
 from tests.lab.addresses import Plan
 from tests.lab.program import Program
 
@@ -147,9 +147,9 @@ def group_variables(folder: Path) -> dict[str, dict[str, Any]]:
     reached = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "id_ed25519"),
-        # A shared master connection would hide a fault from the next task. A session over a cable that was cut
-        # is given up after fifteen seconds; without ServerAlive it would hang for as many minutes.
-        "ansible_ssh_args": f"-o ControlMaster=no -o ControlPath=none {known} -o IdentitiesOnly=yes {ALIVE}",
+        # Shared, as with most of those who use Ansible. A session over a cable that was cut is given up after
+        # fifteen seconds; without ServerAlive it would hang for as many minutes.
+        "ansible_ssh_args": f"{connections.shared(folder)} {known} -o IdentitiesOnly=yes {ALIVE}",
         "ansible_pipelining": True,
         "ansible_python_interpreter": "/usr/bin/python3",
     }

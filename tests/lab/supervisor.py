@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.lab import appliances, balancer, devices, keys, members, places, remains, routers
+from tests.lab import appliances, balancer, connections, devices, keys, members, places, remains, routers
 from tests.lab.addresses import REPOSITORY, Plan
 from tests.lab.commands import LabError, remove_tree, run, wait_until
 from tests.lab.faults import Faults
@@ -63,7 +63,7 @@ class Supervisor:
             run("mount", "-t", "tmpfs", "tmpfs", path)
         run("umount", "--recursive", "/sys/fs/cgroup")
         run("mount", "-t", "cgroup2", "none", "/sys/fs/cgroup")
-        for name in ("log", "www", "machines"):
+        for name in ("log", "www", "machines", connections.FOLDER):
             (self.folder / name).mkdir()
         self._network.build()
         host_keys = keys.make(self.folder, [member.variables["ansible_host"] for member in self._members])
@@ -97,8 +97,8 @@ class Supervisor:
 
     def down(self) -> None:
         """End everything, in the order that leaves nothing."""
-        for machine in self.machines.values():
-            machine.power_off()
+        for name in self.machines:
+            self._switch_off(name)
         for program in (*self.programs.values(), *self._devices.values()):
             program.stop()
         for machine in self.machines.values():
@@ -121,6 +121,11 @@ class Supervisor:
         }
         cgroup = f"{places.groups(self.folder.name)}.{name}"
         return Machine(name, self.folder / "machines" / name, self._layers[kind], cgroup, files, kind != "host")
+
+    def _switch_off(self, name: str) -> None:
+        self.machines[name].power_off()
+        address = next(member.variables["ansible_host"] for member in self._members if member.name == name)
+        connections.end(self.folder, str(address))
 
     def _wait_for(self, name: str) -> None:
         member = next(member for member in self._members if member.name == name)
@@ -166,7 +171,7 @@ class Supervisor:
                 machine.make_disk()
             machine.power_on()
         else:
-            machine.power_off()
+            self._switch_off(host)
 
     def renew(self, hosts: list[str]) -> None:
         """Give hosts new disks, as they were in the beginning, without faults; return when they serve."""
@@ -179,7 +184,7 @@ class Supervisor:
         for host in hosts:
             machine = self._known(host)
             self.faults.forget(host)
-            machine.power_off()
+            self._switch_off(host)
             machine.drop_disk()
             machine.make_disk()
             machine.power_on()
@@ -191,7 +196,7 @@ class Supervisor:
     def reset(self) -> None:
         """Let everything be as it was when the lab had come up. Routers that nobody has used since go on."""
         for member in self._appliances:
-            self.machines[member.name].power_off()
+            self._switch_off(member.name)
             self.machines[member.name].drop_disk()
         for device in self._devices.values():
             device.stop()

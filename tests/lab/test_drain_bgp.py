@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.holdfast.ops.plugins.module_utils.core import frr
 
-from tests.lab import members, routers
+from tests.lab import routers
 from tests.lab.lab import Lab
 from tests.lab.played import Played, Step, play
 
@@ -63,14 +62,12 @@ SHOW = "vtysh -c 'show running-config'"
 class Stage:
     """The routers, and plays on the first edge."""
 
-    def __init__(self, lab: Lab, folder: Path, sockets: str) -> None:
-        self.lab, self._folder, self._sockets = lab, folder, sockets
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self._folder = lab, folder
 
     def play(self, *steps: Step, check: bool = False) -> Played:
-        """Run tasks and roles on edge1, over connections that are shared; they must succeed."""
-        alone, shared = "ControlMaster=no -o ControlPath=none", f"ControlMaster=auto -o ControlPath={self._sockets}/%C"
-        args = members.group_variables(self.lab.folder)["routers"]["ansible_ssh_args"].replace(alone, shared)
-        played = play(self.lab.inventory, "edge1", steps, self._folder, check, ansible_ssh_args=args)
+        """Run tasks and roles on edge1; they must succeed."""
+        played = play(self.lab.inventory, "edge1", steps, self._folder, check)
         assert played.status == 0, played.last
         return played
 
@@ -138,15 +135,12 @@ def first(lab: Lab) -> dict[str, str]:
 
 
 @pytest.fixture
-def stage(lab: Lab, first: dict[str, str], tmp_path: Path) -> Iterator[Stage]:
-    """The routers as they were. The name of a socket is short, so pytest's own folders are too deep for them."""
-    with tempfile.TemporaryDirectory(prefix="drain-") as sockets:
-        made = Stage(lab, tmp_path, sockets)
-        lab.renew(*(router for router, running in first.items() if lab.ssh(router, SHOW).stdout != running))
-        made.settle()
-        yield made
-        for path in Path(sockets).iterdir():
-            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "x"], capture_output=True, check=False)
+def stage(lab: Lab, first: dict[str, str], tmp_path: Path) -> Stage:
+    """The routers as they were."""
+    made = Stage(lab, tmp_path)
+    lab.renew(*(router for router, running in first.items() if lab.ssh(router, SHOW).stdout != running))
+    made.settle()
+    return made
 
 
 def role(action: str = "drain", **more: Any) -> dict[str, Any]:

@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.lab import members
 from tests.lab.lab import Lab
@@ -24,17 +20,13 @@ pytestmark = pytest.mark.slow
 
 
 class Stage:
-    """The lab, and plays on its first host with connections that are shared, as ssh has them by default."""
+    """The lab, and plays on its first host, over a connection that is shared and does not notice a cut by itself."""
 
-    def __init__(self, lab: Lab, folder: Path, sockets: str) -> None:
+    def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self._folder = lab, folder
-        variables = yaml.safe_load(lab.inventory.read_text(encoding="utf-8"))
-        found = next(one["ansible_ssh_args"] for one in _mappings(variables) if "ansible_ssh_args" in one)
-        alone = "-o ControlMaster=no -o ControlPath=none"
-        assert alone in found and members.ALIVE in found
-        shared = f"-o ControlMaster=auto -o ControlPersist=60s -o ControlPath={sockets}/%C"
-        # Nor does ssh notice a cut by itself by default.
-        self._ssh = str(found).replace(alone, shared).replace(members.ALIVE, "")
+        found = str(members.group_variables(lab.folder)["rhel"]["ansible_ssh_args"])
+        assert "ControlMaster=auto" in found and members.ALIVE in found
+        self._ssh = found.replace(members.ALIVE, "")
 
     def play(self, *steps: Step, check: bool = False, **more: Any) -> Played:
         """Run tasks and roles; a first task makes the shared connection."""
@@ -43,22 +35,12 @@ class Stage:
         return play(self.lab.inventory, "app1", (first, *steps), self._folder, check, **variables)
 
 
-def _mappings(value: Any) -> list[dict[str, Any]]:
-    """Every mapping in a document."""
-    if isinstance(value, dict):
-        return [value, *(inner for part in value.values() for inner in _mappings(part))]
-    return [inner for part in value for inner in _mappings(part)] if isinstance(value, list) else []
-
-
 @pytest.fixture
-def stage(lab: Lab, tmp_path: Path) -> Iterator[Stage]:
-    """The first host as new. The name of a socket is short, so pytest's own folders are too deep for them."""
+def stage(lab: Lab, tmp_path: Path) -> Stage:
+    """The first host as new."""
     lab.publish("2")
     lab.renew("app1")
-    with tempfile.TemporaryDirectory(prefix="reboot-") as sockets:
-        yield Stage(lab, tmp_path, sockets)
-        for path in Path(sockets).iterdir():
-            subprocess.run(["ssh", "-o", f"ControlPath={path}", "-O", "exit", "app1"], capture_output=True, check=False)
+    return Stage(lab, tmp_path)
 
 
 def reboot(**options: Any) -> dict[str, Any]:
