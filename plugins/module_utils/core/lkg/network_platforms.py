@@ -140,6 +140,34 @@ ARISTA_EOS = Platform(
     ),
 )
 
+_ELEMENTS = (
+    r"[a-z:-]*(?:password|secret|passphrase|community|psk|private-key|shared-key|authentication-key|key-string"
+    r"|ascii-text|hexadecimal)"
+)
+_XML_VOLATILE = Rule(
+    ("last-modified", "etag", "commit-", "changed-"),
+    r"(?P<volatile> (?:[\w.-]+:)?(?:last-modified|etag|(?:commit|changed)-(?:seconds|localtime|user))"
+    r"=\"[^\"]*\")",
+    '<vlans ncx:last-modified="2026-01-01T00:00:00Z" ncx:etag="27">',
+    ANYWHERE,
+)
+"""What servers say in attributes of when a configuration was changed, under any prefix."""
+_XML_SECRETS = (
+    Rule(
+        ("password", "secret", "passphrase", "community", "psk", "key"),
+        rf"<(?P<element>{_ELEMENTS})(?: [^>]*)?>(?P<secret>[^<]+)</(?P=element)>",
+        "<shared-secret>R4diusSecret</shared-secret>", ANYWHERE,
+    ),
+    Rule(
+        ("<key",), r"<(?P<element>key)(?: [^>]*)?>(?P<secret>[^<]+)</(?P=element)>",
+        "<key>abcdef0123456789</key>", ANYWHERE,
+    ),
+    Rule(
+        ("<community",), r"<community(?: [^>]*)?>\s*<name>(?P<secret>[^<]+)</name>",
+        "<community><name>s3cretC0mm</name></community>", ANYWHERE,
+    ),
+)  # fmt: skip
+
 JUNIPER_JUNOS = Platform(
     "juniper_junos",
     "Juniper Junos",
@@ -149,14 +177,11 @@ JUNIPER_JUNOS = Platform(
             r"\s*##? ?Last (?:commit|changed): .*$",
             "## Last commit: 2026-01-01 00:00:00 UTC by admin",
         ),
-        Rule(
-            ("junos:", "commit-"),
-            r"(?P<volatile> (?:junos:)?(?:commit|changed)-(?:seconds|localtime|user)=\"[^\"]*\")",
-            "<configuration junos:commit-seconds=\"1767225600\" junos:commit-user=\"admin\">",
-            ANYWHERE,
-        ),
+        # By NETCONF it speaks XML.
+        _XML_VOLATILE,
     ),
     secrets=(
+        *_XML_SECRETS,
         Rule(("secret-data",), r".*?(?P<secret>\"[^\"]*\"|\S+);\s*## SECRET-DATA", 'key "$9$Ehcrvl"; ## SECRET-DATA'),
         Rule(
             ("password", "secret", "key", "passphrase", "psk"),
@@ -175,7 +200,6 @@ JUNIPER_JUNOS = Platform(
     ),
 )  # fmt: skip
 
-_ELEMENTS = r"[a-z:-]*(?:password|secret|passphrase|community|psk|private-key|shared-key|authentication-key|key-string)"
 NETCONF = Platform(
     "netconf",
     "NETCONF devices",
@@ -184,23 +208,10 @@ NETCONF = Platform(
             ("message-id=",), r"(?P<volatile> message-id=\"[^\"]*\")",
             '<rpc-reply message-id="urn:uuid:1">', ANYWHERE,
         ),
-        Rule(
-            ("last-modified", "etag", "commit-", "changed-"),
-            r"(?P<volatile> (?:[a-z]+:)?(?:last-modified|etag|(?:commit|changed)-(?:seconds|localtime|user))"
-            r"=\"[^\"]*\")",
-            '<vlans ncx:last-modified="2026-01-01T00:00:00Z" ncx:etag="27">', ANYWHERE,
-        ),
+        _XML_VOLATILE,
     ),
     secrets=(
-        Rule(
-            ("password", "secret", "passphrase", "community", "psk", "key"),
-            rf"<(?P<element>{_ELEMENTS})(?: [^>]*)?>(?P<secret>[^<]+)</(?P=element)>",
-            "<shared-secret>R4diusSecret</shared-secret>", ANYWHERE,
-        ),
-        Rule(
-            ("<key",), r"<(?P<element>key)(?: [^>]*)?>(?P<secret>[^<]+)</(?P=element)>",
-            "<key>abcdef0123456789</key>", ANYWHERE,
-        ),
+        *_XML_SECRETS,
         PEM,
         URL,
     ),

@@ -9,6 +9,7 @@ only text, so that its ``confirm`` fails.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Any, Optional
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.network_platforms import NETCONF
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import (
     AT_COMMIT,
     Armed,
@@ -29,6 +31,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
     Usual,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers import netconf_xml as xml
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import normal_text
 
 CONFIG, RUNNING = "config", "running"
 SOMEBODY = "holdfast-of-somebody-else"
@@ -94,21 +97,26 @@ class Netconf(Usual):
 
     @staticmethod
     def _config(device: Device, source: str) -> str:
-        return xml.normal(rpc(device, "get-config", f"<source><{source}/></source>", secret=True))
+        return _steady(xml.normal(rpc(device, "get-config", f"<source><{source}/></source>", secret=True)))
 
     # --- restoring ---------------------------------------------------------------------------------------------------
 
     def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:
-        """Replace the running configuration; see ``Provider.restore``. What a guard waits for is cancelled first."""
-        if not difference.changes:
-            return []
-        text = self.wanted(wanted)
+        """Replace the running configuration; see ``Provider.restore``. What a guard waits for is cancelled first.
+
+        Where nothing has to be replaced, what was prepared in the candidate is discarded: the next commit, whoever
+        gives it, would make it live.
+        """
         done = []
         if self.timer.cancel(device):
             done.append("cancel-commit")
-        if self.shown(device) != text:
-            self._replace(device, text)
+        now = self.shown(device)
+        if difference.changes and now != self.wanted(wanted):
+            self._replace(device, self.wanted(wanted))
             done.append("edit-config (replace) and commit")
+        elif self._config(device, "candidate") != now:
+            rpc(device, "discard-changes")
+            done.append("discard-changes")
         return done
 
     def _replace(self, device: Device, text: str) -> None:
@@ -120,10 +128,12 @@ class Netconf(Usual):
         except Unanswered:
             raise
         except HoldfastError:
-            rpc(device, "discard-changes")
+            with contextlib.suppress(HoldfastError):  # what failed first is what must be known
+                rpc(device, "discard-changes")
             raise
         finally:
-            rpc(device, "unlock", _CANDIDATE)
+            with contextlib.suppress(HoldfastError):  # the end of the session unlocks as well
+                rpc(device, "unlock", _CANDIDATE)
 
     def _prepare(self, device: Device, text: str) -> None:
         """Make the candidate what is wanted, and see that it is, before anything of it becomes live."""
@@ -148,7 +158,7 @@ class Netconf(Usual):
     def wanted(snapshot: Snapshot) -> str:
         """The configuration of a snapshot. Raises HoldfastError."""
         try:
-            return str(snapshot.sections[CONFIG][RUNNING])
+            return _steady(str(snapshot.sections[CONFIG][RUNNING]))
         except KeyError as error:
             raise HoldfastError(f"the snapshot does not hold {CONFIG}/{RUNNING}, so it cannot be restored") from error
 
@@ -161,6 +171,11 @@ class Netconf(Usual):
             return []
         rpc(device, "copy-config", "<target><startup/></target><source><running/></source>")
         return ["copy-config from running to startup"]
+
+
+def _steady(text: str) -> str:
+    """A configuration without what servers write into it of the time of a commit."""
+    return normal_text(NETCONF, CONFIG, text)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ CARRIERS = {
         " neighbor 192.0.2.1 password 7 {}",
     ],
     "juniper_junos": [
+        "<encrypted-password>{}</encrypted-password>",
+        "<pre-shared-key>\n <ascii-text>{}</ascii-text>\n</pre-shared-key>",
         '        encrypted-password "{}"; ## SECRET-DATA',
         "    community {} {{",
         '    secret "{}";',
@@ -57,7 +59,8 @@ CARRIERS = {
         '   pre-shared-key ascii-text "{}";',
         'authentication-key 1 type md5 value "{}"; ## SECRET-DATA',
     ],
-    "netconf": ["<password>{}</password>", "  <snmp:community>{}</snmp:community>", "<key>{}</key>"],
+    "netconf": ["<password>{}</password>", "  <snmp:community>{}</snmp:community>", "<key>{}</key>",
+                "<community>\n <name>{}</name>\n</community>"],
     "frr": [
         " neighbor 192.0.2.1 password {}",
         " ip ospf message-digest-key 1 md5 {}",
