@@ -150,7 +150,7 @@ checks_out() (  # with the environment that its unit reads; only where it fails 
     for file in /etc/default/haproxy /etc/sysconfig/haproxy; do
         [ -r "$file" ] && . "$file"
     done
-    haproxy -c $configurations > check.log 2>&1
+    haproxy_on_trial > check.log 2>&1
 )
 
 reload() {
@@ -251,7 +251,7 @@ class Haproxy(Usual):
         settings = [
             f"socket={shlex.quote(socket)}",
             f"service={shlex.quote(service)}",
-            f"configurations={shlex.quote(' '.join(paths))}",
+            f"haproxy_on_trial() {{ haproxy -c {shlex.join(paths)}; }}",
         ]
         return Bundle("\n".join([on_target.SHELL, *settings, restoring, _SCRIPT.lstrip("\n")]), files)
 

@@ -28,7 +28,8 @@ _READ = """for path in {patterns}; do
     [ -f "$path" ] || continue
     [ -r "$path" ] || {{ echo "$path cannot be read" >&2; exit 1; }}
     link=$(readlink "$path" | base64 | tr -d '\\n')
-    content=$(base64 < "$path" | tr -d '\\n') || exit 1
+    content=$(base64 < "$path") || exit 1
+    content=$(printf %s "$content" | tr -d '\\n')
     name=$(printf %s "$path" | base64 | tr -d '\\n')
     echo "$(stat -L -c '%a %U %G' "$path") ,$link ,$name ,$content" || exit 1
 done

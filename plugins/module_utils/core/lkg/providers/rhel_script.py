@@ -199,7 +199,8 @@ wrong_settings() {
     }' settings.wanted
 }
 
-# Some settings change others, so all are looked at again and again; what is wrong after that stays wrong.
+# Some settings change others, so all are looked at again and again; what is wrong after that stays wrong. Values are
+# not told: some are keys, and what is told comes into the journal.
 settings() {
     for pass in 1 2 3 4; do
         wrong=$(wrong_settings)
@@ -209,9 +210,9 @@ settings() {
             if [ "$there" = - ]; then
                 [ "$pass" != 4 ] || failed "sysctl $name is not there any more, or cannot be read"
             elif [ "$pass" = 4 ]; then
-                failed "sysctl $name cannot be set to '$value'; it is '$(cat "$path")'"
+                failed "sysctl $name cannot be set to what it was"
             else
-                [ "$pass" != 1 ] || say "sysctl $name: $value"
+                [ "$pass" != 1 ] || say "sysctl $name: setting it to what it was"
                 (printf '%s\n' "$value" > "$path") 2>/dev/null
             fi
         done <<END

@@ -236,6 +236,16 @@ def test_files_are_put_back_checked_and_loaded_and_then_the_states_are_set(proxy
     assert proxy.take(proxy.provider).sections == wanted.sections
 
 
+def test_a_path_with_a_space_is_one_path(proxy: Proxy) -> None:
+    odd = proxy.main.with_name("it's my proxy.cfg")
+    odd.write_text("global\n", encoding="utf-8")
+    proxy.provider = Haproxy(str(odd), socket="")
+    wanted = proxy.take(proxy.provider)
+    odd.write_text("other\n", encoding="utf-8")
+    assert proxy.back_to(wanted)[0] == 0
+    assert proxy.log() == [f"haproxy -c -f {odd}", "systemctl reload haproxy.service"]
+
+
 def test_a_process_that_has_not_read_its_files_is_reloaded(proxy: Proxy) -> None:
     wanted = proxy.take(proxy.provider)
     os.utime(proxy.main)

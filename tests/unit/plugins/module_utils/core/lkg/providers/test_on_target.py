@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,13 @@ def test_whatever_happened_to_them_files_come_back_and_only_those_that_were_look
 def test_a_file_that_cannot_be_read_is_not_taken_for_empty(host: LinuxHost) -> None:
     (host.folder / "etc" / "plain").chmod(0)
     with pytest.raises(Unreadable, match="plain cannot be read"):
+        read(host)
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_not_taken_for_what_came(host: LinuxHost) -> None:
+    real = shutil.which("base64")
+    host.tool("base64", f'[ ! -f /dev/stdin ] || {{ echo "an error of the disk" >&2; echo aGFsZg==; exit 1; }}; {real}')
+    with pytest.raises(Unreadable, match="an error of the disk"):
         read(host)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,19 @@ def test_settings_that_are_right_are_left_alone_and_one_that_is_gone_is_named(ho
     assert (done.returncode, done.stdout.splitlines()[0]) == (
         1, "FAILED: sysctl net/ipv4/conf/gone0/forwarding is not there any more, or cannot be read",
     )  # fmt: skip
+
+
+def test_settings_that_are_set_are_named_and_what_they_are_is_not_told(host: Host, tmp_path: Path) -> None:
+    key = tmp_path / "stable_secret"
+    key.write_text("old-s3cret\n", encoding="utf-8")
+    bundle = Rhel().bundle(Snapshot("h", "rhel", 1.0, {"sysctl": {}}))
+    lines = f"{key} new-s3cret\n/proc/sys/kernel/ostype new-s3cret\n".encode()
+    done = host.go_back(replace(bundle, files={**bundle.files, "settings.wanted": lines}))
+    assert key.read_text(encoding="utf-8") == "new-s3cret\n"
+    assert done.stdout.splitlines()[-2:] == [
+        "FAILED: sysctl kernel/ostype cannot be set to what it was", "1 steps failed; this host is not as it was",
+    ]  # fmt: skip
+    assert f"sysctl {key}: setting it to what it was" in done.stdout and "s3cret\n" not in done.stdout
 
 
 # --- firewall, packages -------------------------------------------------------------------------------------------
