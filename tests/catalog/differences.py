@@ -67,6 +67,13 @@ DIFFERENCES = (
         "breaker-itself", "names in one place are compared with another", r"^nothing can take over from itself$"
     ),
     Difference("breaker-by-hand", "the item's mode has to be known", r"asks no breaker$"),
+    Difference(
+        "guard-what", "depends on a value elsewhere in the document", r"^a (manual item|playbook) .*(no )?guard"
+    ),
+    Difference("guard-output", "two names are compared", r"^the guard reports an output 'lkg' of its own$"),
+    Difference(
+        "guard-hosts", "the item's guard has to be known", r"^the item '.*' is under a guard, and nothing guards "
+    ),
     Difference("fallback-needs", "the graph has to be known", r"^a fallback has no needs: "),
     Difference("condition", "a condition has to be parsed", r"", r"\.when$"),
     Difference("unknown-scope", "a reference has to be parsed", r"^'\$.*': unknown scope '"),

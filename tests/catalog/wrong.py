@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One wrong document for every named difference: the schema accepts it, the validator says what is wrong.
 
-Each case is a bundle (or an item) on top of the same three items; ``says`` is what the one problem must hold.
+Each case is a bundle (or an item) on top of the same four items; ``says`` is what the one problem must hold.
 """
 
 from __future__ import annotations
@@ -35,6 +35,12 @@ apiVersion: holdfast.ops/v1
 kind: CatalogItem
 metadata: {name: by-hand}
 fulfillment: {mode: manual, manual: {instructions: Do it.}}
+---
+apiVersion: holdfast.ops/v1
+kind: CatalogItem
+metadata: {name: guarded}
+fulfillment: {automated: {role: holdfast.ops.guarded}}
+guard: lkg
 """
 BUNDLE = """
 apiVersion: holdfast.ops/v1
@@ -324,6 +330,47 @@ CASES = (
         "fulfillment: {mode: manual, manual: {instructions: Do it.}}\nbreaker: {target: 'host:x'}\n",
         "breaker: a manual item asks no breaker",
         ITEM,
+    ),
+    Case(
+        "guard-what",
+        "fulfillment: {mode: manual, manual: {instructions: Do it.}}\nguard: lkg\n",
+        "guard: a manual item is under no guard (people look after what they do)",
+        ITEM,
+    ),
+    Case(
+        "guard-what",
+        "fulfillment: {automated: {playbook: holdfast.ops.work}}\nguard: {lkg: {timer: 60}}\n",
+        "guard: a playbook chooses hosts of its own, so no guard can play it (run a role or a module)",
+        ITEM,
+    ),
+    Case(
+        "guard-output",
+        "fulfillment: {automated: {role: holdfast.ops.work}}\noutputs: [{name: lkg}]\nguard: lkg\n",
+        "outputs[0].name: the guard reports an output 'lkg' of its own (give yours another name)",
+        ITEM,
+    ),
+    Case(
+        "unknown-field",
+        "fulfillment: {automated: {role: holdfast.ops.work}}\nguard: {lkg: {probes: [{name: a, url: $fields.url}]}}\n",
+        "guard.lkg.probes[0].url: $fields.url: unknown field 'url'",
+        ITEM,
+    ),
+    Case(
+        "unknown-field",
+        "fulfillment: {automated: {role: holdfast.ops.work, with: {x: $fields.url}}}\nguard: lkg\n",
+        "fulfillment.automated.with.x: $fields.url: unknown field 'url'",
+        ITEM,
+    ),
+    Case(
+        "guard-hosts",
+        _components("a: {item: guarded}"),
+        "components.a.item: the item 'guarded' is under a guard, and nothing guards localhost, where Holdfast itself "
+        "runs (say on which hosts: hosts: PATTERN)",
+    ),
+    Case(
+        "guard-hosts",
+        _components("a: {item: guarded, hosts: localhost}"),
+        "components.a.hosts: the item 'guarded' is under a guard, and nothing guards localhost",
     ),
     Case(
         "fallback-needs",

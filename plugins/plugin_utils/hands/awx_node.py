@@ -24,6 +24,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.gate imp
     markers_in,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.awx_map.wrappers import ANSWERS
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.guarding import label_of
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Bundle,
@@ -129,6 +130,9 @@ def _alone(subject: Subject, job: Job, catalog: Catalog) -> Begun:
     case = _Case(job, bundle, Catalog({item.name: item}, {}), _answers(bundle, job))
     hosts = tuple(job.hosts_of(component.hosts)) if job.limit else (LOCALHOST,)
     inputs = case.inputs(item.name, hosts, UNDO if subject.kind == names.UNDO else DO)
+    if subject.kind == names.UNDO and item.guard is not None and item.guard.restores:
+        # The job that is undone is another one, whose number nobody tells: the item's last change is meant.
+        inputs = inputs._replace(args={**inputs.args, "label": label_of(item.name)})
     return Begun(True, pattern=component.hosts, hosts=hosts, files=_write(job, inputs))
 
 

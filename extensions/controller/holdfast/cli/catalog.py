@@ -119,7 +119,9 @@ def _show_item(item: Item) -> None:
     if item.mode == "manual":
         say(f"  a person{f' ({item.assignee})' if item.assignee else ''}: {item.instructions}")
     elif item.action is not None:
-        say(f"  {item.action.kind} {item.action.name}")
+        played = item.guard.action if item.guard is not None and item.guard.action is not None else item.action
+        under = ", under a guard: each host goes back by itself unless it is proved good" if item.guard else ""
+        say(f"  {played.kind} {played.name}{under}")
     if item.outputs:
         _section("It reports")
         for output in item.outputs:

@@ -124,7 +124,8 @@ def _chosen(catalog: Catalog, bundles: Iterable[str]) -> Catalog:
 
 def _actions(item: Item) -> list[Action]:
     undo = item.compensation
-    actions = (item.action, undo.action if undo else None, undo.verify if undo else None)
+    inner = item.guard.action if item.guard is not None else None
+    actions = (item.action, inner, undo.action if undo else None, undo.verify if undo else None)
     return [action for action in actions if action is not None]
 
 

@@ -16,6 +16,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_
     check_fallback,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.graph_rules import GraphRules
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.guarding import check_hosts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.item_rules import by_name, check_fields
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Bundle,
@@ -138,6 +139,8 @@ class BundleRules:
             return
         if item.mode == "manual" and component.hosts:
             self._say((*path, "hosts"), f"the item '{item.name}' is done by hand and runs on no hosts", "take it away")
+        around = level.rollout.rollout if level.rollout is not None else None
+        self.problems += check_hosts(component, around.hosts if around else component.hosts, item, path)
         self._values(component, item, path, seen)
 
     def _when(self, component: Component, path: DocumentPath, seen: sight.Sight) -> None:

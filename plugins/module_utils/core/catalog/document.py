@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import versions
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.guarding import as_written
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Approval,
@@ -36,6 +37,7 @@ Document = dict[str, Any]
 
 def item_document(item: Item) -> Document:
     """The document of an item."""
+    guard, item = item.guard, as_written(item)
     minutes = {"manual_minutes": item.manual_minutes} if item.manual_minutes else {}
     document = {**_head("CatalogItem", item, minutes), "fulfillment": _fulfillment(item)}
     if item.outputs:
@@ -45,6 +47,8 @@ def item_document(item: Item) -> Document:
         document["compensation"] = _compensation(item.compensation)
     if item.breaker is not None:
         document["breaker"] = _breaker(item.breaker)
+    if guard is not None:
+        document["guard"] = {"lkg": plain(guard.options)} if guard.options else "lkg"
     return document
 
 

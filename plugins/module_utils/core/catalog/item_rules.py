@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog import sight
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.breaker_rules import check_item_breaker
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.guarding import as_written, check_guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action, Field, Item
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.parse import Places
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import DocumentPath, Problem
 from ansible_collections.holdfast.ops.plugins.module_utils.core.survey import check_default
 
@@ -21,6 +23,7 @@ _HINTS = {
 
 def check_item(item: Item, places: Places, fields_known: bool = True) -> list[Problem]:
     """Everything that is wrong with the meaning of an item; ``fields_known``: its questions are undamaged."""
+    whole, item = item, as_written(item)
     problems = check_fields(item.fields, places)
     problems += _twice(((output.name, (*places.of(output), "name")) for output in item.outputs), "output")
     if item.mode == "manual" and item.outputs:
@@ -31,7 +34,8 @@ def check_item(item: Item, places: Places, fields_known: bool = True) -> list[Pr
     seen = sight.Sight(sight.ITEM, fields, hints=_HINTS)
     for action in _actions(item):
         sight.check_references(action.args, (*places.of(action), "with"), seen, problems)
-    return problems
+    reported = next((places.of(output) for output in item.outputs if output.name == links.OUTPUT), ())
+    return problems + check_guard(whole, reported, seen)
 
 
 def _actions(item: Item) -> list[Action]:

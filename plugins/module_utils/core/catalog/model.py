@@ -77,8 +77,23 @@ class BreakerUse:
 
 
 @dataclass(frozen=True)
+class GuardUse:
+    """The guard under which an item runs: ``lkg_guard``, with what is given of its ``options``, references allowed.
+
+    ``action`` is what the guard plays; ``restores``: the item is undone by a restore, for it says nothing else.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    action: Optional[Action] = None
+    restores: bool = True
+
+
+@dataclass(frozen=True)
 class Item:
-    """One action of the catalog. ``mode``: automated or manual; ``manual_minutes``: what it takes a person."""
+    """One action of the catalog. ``mode``: automated or manual; ``manual_minutes``: what it takes a person.
+
+    Under a ``guard``, ``action``, ``outputs`` and ``compensation`` are what that makes of them (see ``guarding``).
+    """
 
     name: str
     version: str = "1.0.0"
@@ -95,6 +110,7 @@ class Item:
     outputs: tuple[Output, ...] = ()
     compensation: Optional[Compensation] = None
     breaker: Optional[BreakerUse] = None
+    guard: Optional[GuardUse] = None
 
 
 @dataclass(frozen=True)

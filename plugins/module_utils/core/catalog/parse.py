@@ -16,6 +16,7 @@ from typing import Any, Optional, TypeVar
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.check import MISSING, clean
+from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.guarding import guarded
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import (
     Action,
     Approval,
@@ -24,6 +25,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model im
     Compensation,
     Component,
     Field,
+    GuardUse,
     Item,
     Need,
     Output,
@@ -85,6 +87,17 @@ def _policy_value(name: str, value: Any) -> Any:
     return durations.parse(value) if isinstance(value, str) and name != "sliding_window_type" else value
 
 
+def _guard_options(guard: Any) -> dict[str, Any]:
+    """The options that a guard is given, without elements of lists that are wrong."""
+    given = {} if isinstance(guard, str) else guard["lkg"] or {}
+    lists = ("probes", "sections")
+    return {
+        name: [one for _index, one in _usable(value)] if name in lists else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
 def _metadata(data: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(data["metadata"] or {})
     found["name"] = found.get("name") or ""
@@ -105,7 +118,7 @@ class _Parser:
         manual = fulfillment.get("manual") or {}
         mode = "manual" if "manual" in fulfillment else "automated"
         path = ("fulfillment", "automated")
-        return Item(
+        item = Item(
             **_metadata(data),
             fields=self._fields(data),
             mode=mode,
@@ -116,6 +129,8 @@ class _Parser:
             compensation=self._compensation(data["compensation"]),
             breaker=self._breaker(data["breaker"], ("breaker",)),
         )
+        guard = data["guard"]
+        return item if guard is None or guard is MISSING else guarded(item, GuardUse(_guard_options(guard)))
 
     def _fields(self, data: Mapping[str, Any]) -> tuple[Field, ...]:
         path = ("presentation", "fields")

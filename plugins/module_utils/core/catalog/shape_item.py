@@ -21,6 +21,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.shape_co
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.vocabulary import (
     ByKey,
     ByValue,
+    Either,
     Flag,
     Key,
     ListOf,
@@ -120,6 +121,61 @@ COMPENSATION = ByKey(
 BREAKER = breaker(
     Key("target", TARGET, "What it stands before, such as `service:jira`.", required=True), ("stop", "rollback", "wait")
 )
+_SECONDS = Number(whole=True, minimum=0)
+GUARD = Either(
+    "lkg, or a mapping with 'lkg' and its options",
+    (
+        Text("a guard", choices=("lkg",)),
+        Object(
+            "a guard",
+            (
+                Key(
+                    "lkg",
+                    Object(
+                        "the options of a guard",
+                        (
+                            Key(
+                                "timer",
+                                Number(whole=True, minimum=60),
+                                "After how many seconds a host goes back by itself; 300 when left out.",
+                            ),
+                            Key("settle", _SECONDS, "How many seconds it may need after the change until it answers."),
+                            Key("grace", _SECONDS, "For how many seconds its own way back is waited for."),
+                            Key(
+                                "probes",
+                                ListOf(ARGUMENTS, "a list of health checks"),
+                                "Health checks that prove the change. Values may hold references.",
+                            ),
+                            Key(
+                                "probes_from",
+                                Text("a place", choices=("host", "controller")),
+                                "Where they run: on the host, or where Ansible runs.",
+                            ),
+                            Key("retries", Number(whole=True, minimum=1), "How many attempts each of them has."),
+                            Key("delay", Number(minimum=0), "How many seconds lie between two attempts."),
+                            Key("platform", TEXT, "The platform of the hosts; told by the connection when left out."),
+                            Key(
+                                "options",
+                                ARGUMENTS,
+                                "What the platform lets you choose, such as `files`. Values may hold references.",
+                            ),
+                            Key("sections", ListOf(TEXT), "The sections of the snapshots; all when left out."),
+                            Key("promote", Flag(), "Whether the new state becomes the last known good one."),
+                            Key("reason", TEXT, "Why the new state counts as good, for people."),
+                            Key(
+                                "left_over",
+                                Text("a way", choices=("fail", "report")),
+                                "What a timer of an earlier guard means that will do nothing any more.",
+                            ),
+                        ),
+                    ),
+                    "The options of `lkg_guard` that are not as there.",
+                    required=True,
+                ),
+            ),
+        ),
+    ),
+)
 ITEM = Object(
     "a catalog item",
     (
@@ -143,5 +199,6 @@ ITEM = Object(
         Key("outputs", ListOf(OUTPUT, "a list of outputs"), "The values it reports to later components.", default=()),
         Key("compensation", COMPENSATION, "How it is undone, or why that is not needed."),
         Key("breaker", BREAKER, "A circuit breaker that is asked before it is carried out, and told how it went."),
+        Key("guard", GUARD, "A guard under which it runs: each host goes back by itself unless it is proved good."),
     ),
 )

@@ -51,6 +51,13 @@ outputs: [{name: url}]
 compensation: {none: it only looks}
 ---
 apiVersion: holdfast.ops/v1
+kind: CatalogItem
+metadata: {name: change}
+presentation: {fields: [{name: text, required: true}]}
+fulfillment: {automated: {role: example.test.change, with: {change_text: $fields.text}, become: true}}
+guard: {lkg: {timer: 90}}
+---
+apiVersion: holdfast.ops/v1
 kind: CatalogBundle
 metadata: {name: talk}
 presentation: {fields: [{name: text, required: true}, {name: pool, required: true}]}
@@ -136,6 +143,17 @@ def test_an_item_plays_on_the_limit(project: Path) -> None:
     begun = begin(project, names.ITEM, "say", limit="web", text="hello")
     assert (begun.pattern, begun.hosts) == ("web", ("w1", "w2"))
     assert read(begun.files["tasks"])[0]["vars"]["holdfast"]["request"]["hosts"] == ["w1", "w2"]
+
+
+def test_an_item_under_a_guard_and_the_undo_of_its_last_change(project: Path) -> None:
+    (guard,) = read(begin(project, names.ITEM, "change", limit="web", text=EVIL).files["tasks"])
+    given = guard["holdfast.ops.lkg_guard"]
+    assert (given["role"], given["timer"], given["labels"][-1]) == ("example.test.change", 90, "item:change")
+    assert is_marked(given["vars"]["change_text"], EVIL)
+    request = guard["vars"]["holdfast"]["request"]
+    assert (request["origin"], request["node"]) == ("7", "change")
+    (undo,) = read(begin(project, names.UNDO, "change", limit="web", text=EVIL).files["tasks"])
+    assert undo["holdfast.ops.lkg_restore"]["label"] == "item:change", "the job that changed has another number"
 
 
 def test_an_undo_and_its_verification(project: Path) -> None:
