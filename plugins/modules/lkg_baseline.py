@@ -20,6 +20,9 @@ description:
 version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.ops.archive
+  - holdfast.ops.archive.offline
 options:
   hosts:
     description:
@@ -53,12 +56,7 @@ attributes:
   diff_mode:
     support: full
     description: Shows what has drifted as a unified diff for each host.
-  action:
-    support: full
-    description: Runs on the controlling side and connects to no host.
 notes:
-  - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
-  - Needs C(git) 2.32 or newer where Ansible runs.
   - A section that only one of the two snapshots is about is passed over. Take both with the same O(ignore:options).
 seealso:
   - module: holdfast.ops.lkg_snapshot

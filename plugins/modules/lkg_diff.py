@@ -17,12 +17,11 @@ description:
 version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.ops.archive
+  - holdfast.ops.archive.host
+  - holdfast.ops.archive.offline
 options:
-  host:
-    description:
-      - The host whose snapshots they are; the host of the task when it is left out.
-    type: str
-    default: ""
   before:
     description:
       - A snapshot, V(lkg) for the last known good one, V(previous) for the one before, V(last) for the newest, or the
@@ -41,12 +40,6 @@ attributes:
   diff_mode:
     support: full
     description: Shows the difference as a unified diff.
-  action:
-    support: full
-    description: Runs on the controlling side and connects to no host.
-notes:
-  - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
-  - Needs C(git) 2.32 or newer where Ansible runs.
 seealso:
   - module: holdfast.ops.lkg_info
   - module: holdfast.ops.lkg_promote

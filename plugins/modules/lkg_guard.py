@@ -24,6 +24,11 @@ description:
 version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.ops.archive
+  - holdfast.ops.archive.host
+  - holdfast.ops.archive.chosen
+  - holdfast.ops.archive.reached
 options:
   role:
     description:
@@ -92,16 +97,6 @@ options:
       - How many seconds lie between two attempts of a health check, unless it says so itself.
     type: float
     default: 2.0
-  platform:
-    description:
-      - The platform of the host; told by its connection where it is left out.
-    type: str
-    default: ""
-  options:
-    description:
-      - What the platform lets you choose, as in M(holdfast.ops.lkg_snapshot).
-    type: dict
-    default: {}
   sections:
     description:
       - The sections of the snapshot; all of the platform where it is left out.
@@ -109,11 +104,6 @@ options:
     type: list
     elements: str
     default: []
-  host:
-    description:
-      - Under which name the host is kept in the archive; its name in the inventory where it is left out.
-    type: str
-    default: ""
   promote:
     description:
       - Whether the new state becomes the last known good one. Either way it is kept in the archive.
@@ -153,14 +143,8 @@ attributes:
   diff_mode:
     support: partial
     description: The change shows its differences in diff mode; so does a host that is not what it was.
-  action:
-    support: full
-    description: Runs on the controlling side, reaches the host through modules, and puts nothing of Holdfast there but
-      the timer and what it needs.
 notes:
-  - Needs C(ansible-runner) and C(git) 2.32 or newer where Ansible runs, and the rights that a restore needs on the host
-    (root on Linux).
-  - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
+  - Needs C(ansible-runner) where Ansible runs.
   - A task of the change after which Ansible's own connection breaks makes the change a failure. Let such a task run
     detached, with a delay.
   - What the change reports by C(set_stats) is reported by this task, for it has a play of its own.

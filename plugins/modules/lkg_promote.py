@@ -18,12 +18,11 @@ description:
 version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.ops.archive
+  - holdfast.ops.archive.host
+  - holdfast.ops.archive.offline
 options:
-  host:
-    description:
-      - The host whose snapshot it is; the host of the task when it is left out.
-    type: str
-    default: ""
   state:
     description:
       - Which snapshot, V(last) for the newest, or the id of one or the beginning of it.
@@ -58,12 +57,6 @@ attributes:
   diff_mode:
     support: none
     description: Returns what has changed, or would change, in diff mode.
-  action:
-    support: full
-    description: Runs on the controlling side and connects to no host.
-notes:
-  - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
-  - Needs C(git) 2.32 or newer where Ansible runs.
 seealso:
   - module: holdfast.ops.health_check
   - module: holdfast.ops.lkg_info

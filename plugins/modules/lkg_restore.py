@@ -19,12 +19,11 @@ description:
 version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.ops.archive
+  - holdfast.ops.archive.host
+  - holdfast.ops.archive.reached
 options:
-  host:
-    description:
-      - The name of the host in the archive; its name in the inventory when it is left out.
-    type: str
-    default: ""
   state:
     description:
       - Which state, V(lkg) for the last known good one, V(previous) for the one before, V(last) for the newest
@@ -67,13 +66,7 @@ attributes:
   diff_mode:
     support: full
     description: Shows what is, or would be, changed on the host, with marks in the places of secrets.
-  action:
-    support: full
-    description: Runs on the controlling side and reaches the host through modules.
 notes:
-  - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME). Its key is needed.
-  - Needs C(git) 2.32 or newer and the Python package C(cryptography) where Ansible runs.
-  - On Linux it needs root (C(become)).
   - When the host stops answering during the restore, the task fails and says that what came of it is not known.
 seealso:
   - module: holdfast.ops.lkg_snapshot

@@ -19,32 +19,18 @@ description:
 version_added: 1.0.0
 author:
   - Holdfast contributors (@holdfast)
+extends_documentation_fragment:
+  - holdfast.ops.archive
+  - holdfast.ops.archive.host
+  - holdfast.ops.archive.chosen
+  - holdfast.ops.archive.reached
 options:
-  host:
-    description:
-      - The name of the host in the archive; its name in the inventory when it is left out.
-    type: str
-    default: ""
-  platform:
-    description:
-      - What the host is, one of V(rhel), V(frr), V(haproxy), V(openvswitch), V(cisco_ios), V(arista_eos),
-        V(juniper_junos), V(cli_config), V(netconf), V(windows).
-      - When it is left out, the connection and C(ansible_network_os) tell. A host with a shell is V(rhel) then.
-    type: str
-    default: ""
   sections:
     description:
       - Which sections of the platform to read; all of them when it is left out.
     type: list
     elements: str
     default: []
-  options:
-    description:
-      - What to read besides the usual, by the options of the platform, such as C(files) of V(rhel), a list of paths.
-        See C(docs/lkg.md).
-      - They are kept with the snapshot, so that whoever restores it reads the same things again.
-    type: dict
-    default: {}
   require_complete:
     description:
       - Whether to fail, and to keep nothing, when a section cannot be read.
@@ -62,13 +48,6 @@ attributes:
   diff_mode:
     support: full
     description: Shows what has changed since the last known good state, with marks in the places of secrets.
-  action:
-    support: full
-    description: Runs on the controlling side and reads the host through modules.
-notes:
-  - The archive lies in E(HOLDFAST_STORE) or, without that, in E(HOLDFAST_HOME).
-  - Needs C(git) 2.32 or newer and the Python package C(cryptography) where Ansible runs.
-  - On Linux most sections can be read by root alone (C(become)).
 seealso:
   - module: holdfast.ops.lkg_promote
   - module: holdfast.ops.lkg_restore

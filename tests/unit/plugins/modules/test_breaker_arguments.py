@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
 from ansible_collections.holdfast.ops.plugins.module_utils.breaker_arguments import CIRCUIT_BREAKER, REPORTED
 from ansible_collections.holdfast.ops.plugins.modules import circuit_breaker, health_check
+
+from tests.unit.plugins.modules.documentation import options
 
 
 def same(documented: Mapping[str, Any], accepted: Mapping[str, Any]) -> None:
@@ -22,10 +23,10 @@ def same(documented: Mapping[str, Any], accepted: Mapping[str, Any]) -> None:
 
 
 def test_circuit_breaker() -> None:
-    same(yaml.safe_load(circuit_breaker.DOCUMENTATION)["options"], CIRCUIT_BREAKER)
+    same(options(circuit_breaker), CIRCUIT_BREAKER)
 
 
 def test_health_check() -> None:
-    documented = yaml.safe_load(health_check.DOCUMENTATION)["options"]
+    documented = options(health_check)
     same({"breaker": documented["breaker"]}, {"breaker": health_check.ARGUMENTS["breaker"]})
     same(documented["breaker"]["suboptions"], REPORTED["options"])

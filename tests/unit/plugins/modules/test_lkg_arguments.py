@@ -21,6 +21,8 @@ from ansible_collections.holdfast.ops.plugins.modules import (
     lkg_snapshot,
 )
 
+from tests.unit.plugins.modules.documentation import documented
+
 
 @pytest.mark.parametrize(
     ("module", "accepted"),
@@ -35,10 +37,10 @@ from ansible_collections.holdfast.ops.plugins.modules import (
     ],
 )
 def test_options(module: ModuleType, accepted: dict[str, Any]) -> None:
-    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    kept = {
-        name: {key: value for key, value in option.items() if key != "description"}
-        for name, option in documented.items()
-    }
+    told = documented(module)
+    kept = {name: {key: option[key] for key in set(option) - {"description", "version_added_collection"}}
+            for name, option in told["options"].items()}  # fmt: skip
     assert kept == accepted
+    assert set(told["attributes"]) == {"check_mode", "diff_mode", "action"}
+    assert any("HOLDFAST_STORE" in note for note in told["notes"])
     assert yaml.safe_load(module.EXAMPLES) and yaml.safe_load(module.RETURN)
