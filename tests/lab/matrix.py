@@ -129,21 +129,22 @@ def declared() -> list[Answer]:
 _HEAD = """\
 # The fault matrix
 
-What becomes of a host when something goes wrong in the middle of a guarded change ([guard.md](guard.md)): nothing is left worse.
-Written by `python -m tests.lab.matrix` from how the tests of the lab ended; do not edit it.
+What becomes of a host when something goes wrong in the middle of a guarded change ([guard.md](guard.md)): nothing is
+left worse. Written by `python -m tests.lab.matrix` from how the tests of the lab ended; do not edit it.
 
 """
 _WORDS = """
 - **whole**: `ansible-playbook` plays `lkg_guard`, over the connection of the platform.
-- **bare**: the guard with the provider, the timer and the archive of the platform, without Ansible between it and the host. What
-  Ansible adds is the same code on each platform and proved whole on others: on every Linux platform the timer is one of systemd,
-  proved whole on RHEL.
+- **bare**: the guard with the provider, the timer and the archive of the platform, without Ansible between it and the
+  host. What Ansible adds is the same code for every platform, and proved whole on others: for all that are Linux it is
+  ssh and a timer of systemd, proved whole on RHEL.
 - *double*: the host is a double, so the cell says nothing of how a real one behaves.
 - **-**: not proved.
 
-In each cell the test looks at the host itself: it is in the state before, to the byte after normalisation, no timer is left on it,
-and nothing was promoted. When management is cut off, the controlling process killed, or the host rebooted, nobody helps:
-the host goes back alone, within its timer and ten seconds. In the last three columns nothing is begun, so nothing is changed.
+In each cell the test looks at the host itself: it is in the state before, to the byte after normalisation, no timer is
+left on it, and nothing was promoted. When management is cut off, the controlling process killed or the host rebooted,
+nobody helps: the host goes back alone, within its timer and ten seconds; one whose reboot itself brings the old state
+back is there at once. In the last three columns nothing is begun, so nothing is changed.
 
 """
 

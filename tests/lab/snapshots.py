@@ -19,7 +19,7 @@ from tests.lab.device import SshDevice
 from tests.lab.lab import Lab
 
 KEY = b"k" * 32
-SECONDS, PATIENCE = 5, 90
+PATIENCE = 90
 LEFT = "ls -d /var/lib/holdfast/guard/run.* 2>&1 | grep -v No.such || true"
 """Shows the folders of bundles that were run at once and are still there."""
 
@@ -30,17 +30,20 @@ class Stage:
     def __init__(self, lab: Lab, host: str, platform: str, provider: Any) -> None:
         self.lab, self.host, self.provider = lab, host, provider
         self.platform = platform_named(platform)
-        self.device = SshDevice(lab, host)
+        self.wanted = Snapshot(host, platform, 0.0, {})
+        """The state that it must come back to, once somebody has taken it."""
+        self.device = SshDevice(lab, host, shared=True)
+        self.alone = SshDevice(lab, host, timeout=20)
+        """The machine over connections of their own, for when one may be lost."""
 
     def say(self, script: str, timeout: float = 120) -> str:
         """What a script on the machine prints; it must succeed."""
-        done = self.lab.ssh(self.host, f"set -e; {script}", timeout=timeout)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return self.device.say(script, timeout)
 
-    def take(self) -> Snapshot:
-        """A snapshot as it is read, without gaps."""
-        taken = take(self.provider, self.device, host=self.host, platform=self.platform.name, now=time.time())
+    def take(self, *sections: str) -> Snapshot:
+        """A snapshot as it is read, of all sections or of these, without gaps."""
+        now, name = time.time(), self.platform.name
+        taken = take(self.provider, self.device, host=self.host, platform=name, now=now, sections=sections)
         assert not taken.gaps, taken.gaps
         return taken
 
@@ -63,27 +66,24 @@ class Stage:
     def restore(self, wanted: Snapshot) -> list[str]:
         """Go back to a snapshot and be sure that it was reached, to the byte; returns what was said."""
         said = list(self.provider.restore(self.device, wanted, self.differs(wanted)))
-        assert self.changed(wanted) == set(), self.differs(wanted).render()
-        now = self.view(self.take())
-        assert now.digest == self.view(wanted).digest
+        self.assert_as(wanted)
         return said
 
-    def goes_back_alone(self, wanted: Snapshot, script: str) -> None:
-        """Arm a timer, let a script break something, and do nothing until the machine says that it has gone back."""
-        token = f"holdfast-test-{time.time_ns()}"
-        self.provider.timer.arm(self.device, token, SECONDS, wanted)
-        self.lab.ssh(self.host, script)
-        deadline = time.monotonic() + PATIENCE
-        while (outcome := self._outcome(token)) is None:
+    def assert_as(self, wanted: Snapshot) -> None:
+        """The machine is what a snapshot says, to the byte."""
+        now = self.view(self.take(*wanted.sections))
+        left = compare(now, self.view(wanted), self.platform)
+        assert left.same and now.digest == self.view(wanted).digest, left.render()
+
+    def went_back(self, token: str, patience: float = PATIENCE) -> Reverted:
+        """What the machine says of the revert of a timer, once it has gone back."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                found = self.provider.timer.reverted(self.alone, token)
+            except HoldfastError:  # it boots, or nobody can reach it
+                found = None
+            if found is not None:
+                return Reverted(*found)
             assert time.monotonic() < deadline, "it does not go back"
             time.sleep(0.5)
-        assert outcome.complete, outcome.said
-        assert self.changed(wanted) == set(), self.differs(wanted).render()
-        assert self.provider.timer.armed(self.device) == ()
-
-    def _outcome(self, token: str) -> Reverted | None:
-        try:
-            found: Reverted | None = self.provider.timer.reverted(self.device, token)
-            return found
-        except HoldfastError:  # it boots
-            return None
