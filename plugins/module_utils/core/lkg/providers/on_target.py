@@ -20,6 +20,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot, decoded, encoded
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Device, Unanswered, Unreadable
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.shell_files import WRITING
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.rules import normal_items
 
 ATTRIBUTES = "attributes"
@@ -36,13 +37,16 @@ done
 """
 """Prints a line for each file: mode, owner, group, and in base64 after commas where it leads, its path, its content."""
 
-SHELL = """# What every bundle begins with.
+SHELL = (
+    """# What every bundle begins with.
 umask 077
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 failed=0
 say() { printf '%s\\n' "$1"; }
 fail() { printf 'FAILED: %s\\n' "$1"; failed=1; }
-
+"""
+    + WRITING
+    + """
 find_python() {  # Ansible needs one here as well
     for python in python3 /usr/bin/python3 /usr/libexec/platform-python; do
         command -v "$python" >/dev/null 2>&1 && return 0
@@ -54,25 +58,24 @@ same_file() {  # SOURCE PATH MODE OWNER GROUP LINK
     [ "$(readlink "$2")" = "$6" ] && cmp -s "$1" "$2" && [ "$(stat -L -c '%a %U %G' "$2")" = "$3 $4 $5" ]
 }
 
-write_file() {  # the same: written beside it and moved into its place, so that it is whole at any moment
+write_file() {  # the same
     mkdir -p "$(dirname "$2")" || return 1
     if [ -n "$6" ]; then
-        if [ "$(readlink "$2")" != "$6" ]; then
-            ln -sfn "$6" "$2.holdfast-new" && mv -fT "$2.holdfast-new" "$2" || return 1
-        fi
+        [ "$(readlink "$2")" = "$6" ] || link_whole "$6" "$2" || return 1
         set -- "$1" "$(readlink -m "$2")" "$3" "$4" "$5" ""
         mkdir -p "$(dirname "$2")" || return 1
     fi
-    rm -f "$2.holdfast-new"
-    cp "$1" "$2.holdfast-new" && chown "$4:$5" "$2.holdfast-new" && chmod "$3" "$2.holdfast-new" || return 1
-    mv -fT "$2.holdfast-new" "$2" || return 1
-    if command -v restorecon >/dev/null 2>&1; then restorecon "$2"; fi
-    sync "$2" 2>/dev/null || sync
+    write_whole "$1" "$3" "$4" "$5" - "$2"
 }
 
 put_file() {  # the same; says what it does
     same_file "$@" && return 0
-    if write_file "$@"; then say "wrote $2"; changed=1; else fail "$2 could not be written"; fi
+    write_file "$@"
+    case $? in
+    0) say "wrote $2"; changed=1 ;;
+    2) fail "$2 was written, and cannot be given to $4:$5 with the mode $3"; changed=1 ;;
+    *) fail "$2 could not be written" ;;
+    esac
 }
 
 take_away() {  # PATH: unless it is none that a snapshot would have, or in the list of what is wanted
@@ -81,6 +84,7 @@ take_away() {  # PATH: unless it is none that a snapshot would have, or in the l
     if rm -f "$1"; then say "removed $1"; changed=1; else fail "$1 could not be removed"; fi
 }
 """
+)
 """Functions of bundles, in the shell of POSIX with the tools of Linux (GNU or busybox). ``changed`` says whether a file
 was touched, ``failed`` whether a step failed. No function says what is in a file."""
 

@@ -23,6 +23,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers im
     rhel_script,
     rhel_script_units,
 )
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.shell_files import WRITING
 
 ATTRIBUTES = "attributes:"
 """What the item with the attributes of a file begins with; the path follows."""
@@ -48,9 +49,9 @@ def bundle(wanted: Snapshot, sections: Sequence[str]) -> Bundle:
         steps[name], more = _MAKERS[name](wanted)
         files.update(more)
     parts = [
-        rhel_script.BEGIN, rhel_script.FILES, rhel_script.SETTINGS, rhel_script.FIREWALL, rhel_script_units.UNITS,
-        rhel_script_units.RESTARTS, rhel_script_units.MOUNTS, rhel_script_units.PACKAGES, "\n# --- this snapshot ---\n",
-        _concerns(wanted), _settle(steps), _main(wanted, steps), rhel_script.END,
+        rhel_script.BEGIN, WRITING, rhel_script.FILES, rhel_script.SETTINGS, rhel_script.FIREWALL,
+        rhel_script_units.UNITS, rhel_script_units.RESTARTS, rhel_script_units.MOUNTS, rhel_script_units.PACKAGES,
+        "\n# --- this snapshot ---\n", _concerns(wanted), _settle(steps), _main(wanted, steps), rhel_script.END,
     ]  # fmt: skip
     return Bundle("\n".join(parts), files)
 

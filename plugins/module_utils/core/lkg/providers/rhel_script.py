@@ -104,16 +104,13 @@ dress() {
 put_file() {
     if [ -L "$6" ] || [ ! -f "$6" ] || ! cmp -s -- "$1" "$6"; then
         say "$6: writing what it held"
-        new="${6%/*}/.holdfast-new"
-        if ! { make_way "$6" && rm -rf -- "$new" && cat -- "$1" > "$new"; }; then
-            rm -f -- "$new"
+        changed "$6"
+        if ! make_way "$6"; then
             failed "$6: it cannot be written"
             return
         fi
-        dress "$2" "$3" "$4" "$5" "$new"
-        changed "$6"
-        if ! mv -fT -- "$new" "$6"; then
-            rm -f -- "$new"
+        write_whole "$@"
+        if [ $? -eq 1 ]; then
             failed "$6: it cannot be written"
             return
         fi
@@ -138,10 +135,8 @@ put_directory() {
 put_link() {
     if [ ! -L "$5" ] || [ "$(readlink -- "$5")" != "$1" ]; then
         say "$5: linking it to $1"
-        new="${5%/*}/.holdfast-new"
         case "$5" in /etc/systemd/system/*) later reload ;; *) concerns "$5" ;; esac
-        if ! { make_way "$5" && rm -rf -- "$new" && ln -s -- "$1" "$new" && mv -fT -- "$new" "$5"; }; then
-            rm -f -- "$new"
+        if ! { make_way "$5" && link_whole "$1" "$5"; }; then
             failed "$5: it cannot be linked"
             return
         fi

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -74,7 +75,7 @@ DAMAGES = {
     "a link elsewhere": 'ln -sfn /nowhere "$STATE/etc/conf.d/link.cfg"',
     "a link instead": 'ln -sfn linked "$STATE/etc/plain"',
     "a folder that is gone": 'rm -rf "$STATE/etc/conf.d"',
-    "a write that was interrupted": 'echo half > "$STATE/etc/plain.holdfast-new"; echo > "$STATE/etc/plain"',
+    "a write that was interrupted": 'echo half > "$STATE/etc/.holdfast-new"; echo > "$STATE/etc/plain"',
 }
 
 
@@ -90,7 +91,7 @@ def test_whatever_happened_to_them_files_come_back_and_only_those_that_were_look
     assert read(host) == wanted
     assert restored(host, wanted) == [], "nothing is done twice"
     assert (host.folder / "etc" / "conf.d" / "other.txt").exists() == kept
-    assert not list(host.folder.rglob("*.holdfast-new"))
+    assert not list(host.folder.rglob("*holdfast-new"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -111,6 +112,19 @@ def test_a_host_that_says_something_else_is_not_believed(host: LinuxHost) -> Non
     host.tool("base64", "echo '!!!'")
     with pytest.raises(Unreadable, match="what is no file"):
         read(host)
+
+
+def test_a_file_that_cannot_be_given_to_its_owner_is_written_and_that_is_said(host: LinuxHost) -> None:
+    wanted = read(host)
+    plain = host.folder / "etc" / "plain"
+    plain.write_bytes(b"other\n")
+    host.tool("chown", "exit 1")
+    restoring, beside = on_target.files_of(wanted)
+    script = f'{on_target.SHELL}\n{restoring}\nrestore_files\nexit "$failed"\n'
+    status, said = host.run_bundle(Bundle(script, beside))
+    assert (status, len(said)) == (1, 1)
+    assert re.fullmatch(f"FAILED: {plain} was written, and cannot be given to .+:.+ with the mode 640", said[0])
+    assert plain.read_bytes() == b"one\n\ntwo\n\n" and plain.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_snapshot_without_a_section_says_why_it_cannot_be_restored() -> None:
