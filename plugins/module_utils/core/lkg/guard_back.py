@@ -108,9 +108,10 @@ class WayBack:
         if self._left() > 0:
             world.say(f"waiting {self._left():.0f} s for its own revert")
             world.sleep(self._left())
-        over, said, silence = self._ended(world.now() + self._plan.grace)
+        due = world.now()
+        over, said, silence = self._ended(due + self._plan.grace)
         if silence:
-            why = f"{reason}; since its own revert was due it has not answered for {self._plan.grace:.0f} s: {silence}"
+            why = f"{reason}; since its own revert was due it has not answered for {world.now() - due:.0f} s: {silence}"
             raise self._failure(words.REVERT, why, words.UNKNOWN)
         if said is not None and not said.complete:
             reason = f"{reason}; its own revert did not come to its end: {said.said}"
@@ -135,9 +136,17 @@ class WayBack:
                         return True, said, ""
                 except HoldfastError as error:
                     silence = str(error)
-            if world.now() >= until:
+            if world.now() >= until or (silence and self._nobody_waits()):
                 return False, None, silence
             world.sleep(PAUSE)
+
+    def _nobody_waits(self) -> bool:
+        """Whether whoever ordered the change is gone: nobody would hear how a silent host ends."""
+        try:
+            self._world.still_wanted()
+        except HoldfastError:
+            return True
+        return False
 
     def _without_outcome(self) -> str:
         """The host does not say how it went back: make sure that no timer is left."""

@@ -322,8 +322,20 @@ def test_a_host_that_never_answers_again_is_unknown() -> None:
     host.at["reconnect"] = silent()
     found = failure(host, grace=60)
     assert (found.step, found.state) == (words.REVERT, words.UNKNOWN)
-    assert "has not answered for 60 s" in found.reason and "console" in found.next_action
+    assert "has not answered for 61 s" in found.reason and "console" in found.next_action
     assert 1360 < host.clock < 1380
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_only_where_somebody_hears_of_it_a_silent_host_is_waited_for_longer(gone: bool) -> None:
+    host = Host()
+    host.cut_by_change = True
+    host.at["reconnect"] = silent()
+    if gone:
+        host.at["still_wanted"] = fails("the command is gone")
+    found = failure(host, grace=60)
+    assert found.state == words.UNKNOWN
+    assert (host.clock >= 1360) is not gone and host.clock >= 1300
 
 
 def test_a_revert_that_fails_is_tried_once_more_from_here() -> None:
