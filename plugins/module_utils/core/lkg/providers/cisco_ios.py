@@ -79,7 +79,10 @@ class CiscoIos(Usual):
         command = "show running-config" if section == CONFIG else "show startup-config"
         text = texts.without_header(self.ask(device, command, secret=True))
         if section == STARTUP and "startup-config is not present" in text:
-            raise HoldfastError("there is no startup configuration: after a reload the device would have none at all")
+            raise HoldfastError(
+                "there is no startup configuration: after a reload the device would have none at all; save one "
+                "(copy running-config startup-config)"
+            )
         if not texts.complete(text):
             raise HoldfastError(
                 f"'{command}' did not end with a line 'end', so it is not whole; may the user see everything "
@@ -128,8 +131,13 @@ class CiscoIos(Usual):
         wanted = texts.as_file(text)
         for token in self.tokens(device):
             path = f"{self.filesystem}{token}.cfg"
-            if texts.same(self.ask(device, f"more {path}", secret=True), text):
-                return path, False
+            try:
+                if texts.same(self.ask(device, f"more {path}", secret=True), text):
+                    return path, False
+            except Unanswered:
+                raise
+            except HoldfastError:
+                continue  # it is gone meanwhile, or cannot be shown; another one will do
         path = f"{self.filesystem}{RESTORE_FILE}"
         self._write(device, path, wanted.encode("utf-8", "surrogateescape"))
         return path, True
