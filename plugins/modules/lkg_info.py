@@ -90,7 +90,8 @@ promotions:
   type: list
   elements: dict
 snapshot:
-  description: The snapshot that O(state) means, with its C(items), that is section, item, kind and text of each.
+  description: The snapshot that O(state) means, with its C(items), that is section, item, kind and text of each, and
+    the C(sections) that were read, those too in which there was nothing.
   returned: when O(state) is given
   type: dict
 """

@@ -49,7 +49,7 @@ def plain(value: Any) -> Any:
 def run_options() -> RunOptions:
     """The options of the command line that is running; what stands at Ansible's default is left out."""
     given = context.CLIARGS
-    same = {
+    same: dict[str, Any] = {
         name: str(given.get(name) or "")
         for name, default in _DEFAULTS.items()
         if given.get(name) != getattr(C, default, None)
