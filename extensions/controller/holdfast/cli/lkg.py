@@ -116,6 +116,8 @@ def show(
     say(f"  {stored.platform}, taken {_moment(stored.taken_at)}{f', run {stored.run}' if stored.run else ''}")
     for section, why in sorted(stored.gaps.items()):
         say(f"  not read: {section}: {why}", style="yellow")
+    for section in sorted(set(view.sections) - {place.section for place in view.items}):
+        say(f"  read, and there was nothing: {section}")
     for promotion in promotions:
         _tell_promotion(promotion)
     say(f"  {view.secrets} secrets, encrypted apart")

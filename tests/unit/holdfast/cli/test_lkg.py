@@ -59,6 +59,14 @@ def test_list(archive: Archive) -> None:
     assert len(data["snapshots"]) == 3 and data["lkg"]["r1"]["evidence"]["by"] == "alice"
 
 
+def test_show_tells_what_was_not_read_from_where_there_was_nothing(archive: Archive) -> None:
+    taken = Snapshot("web1", "rhel", 1.0, {"files": {"/etc/x": "a\n"}, "mounts": {}}, {"units": "no systemd"})
+    archive.put([archive.part(taken)])
+    shown = lkg("show", "web1@last").output
+    assert "not read: units: no systemd" in shown and "read, and there was nothing: mounts" in shown
+    assert json.loads(lkg("show", "web1@last", "--json").output)["sections"] == ["files", "mounts"]
+
+
 def test_show_never_shows_a_secret(archive: Archive) -> None:
     good = promote(archive, put(archive))
     shown = lkg("show", "r1").output
