@@ -59,8 +59,12 @@ CARRIERS = {
         '   pre-shared-key ascii-text "{}";',
         'authentication-key 1 type md5 value "{}"; ## SECRET-DATA',
     ],
-    "netconf": ["<password>{}</password>", "  <snmp:community>{}</snmp:community>", "<key>{}</key>",
-                "<community>\n <name>{}</name>\n</community>"],
+    "netconf": [
+        "<password>{}</password>",
+        "  <snmp:community>{}</snmp:community>",
+        "<key>{}</key>",
+        "<community>\n <name>{}</name>\n</community>",
+    ],
     "frr": [
         " neighbor 192.0.2.1 password {}",
         " ip ospf message-digest-key 1 md5 {}",
