@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -62,8 +63,19 @@ class Played:
         return [result for name, result in self.results if name == task][-1]
 
 
-def play(inventory: Path, host: str, steps: tuple[Step, ...], folder: Path, check: bool = False, **more: Any) -> Played:
-    """Run tasks and roles, one after another, in one play; ``more`` are extra variables."""
+def play(
+    inventory: Path,
+    host: str,
+    steps: tuple[Step, ...],
+    folder: Path,
+    check: bool = False,
+    environment: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Played:
+    """Run tasks and roles, one after another, in one play; ``more`` are extra variables.
+
+    ``environment``: what it has besides that of this process.
+    """
     tasks = [
         step if isinstance(step, dict) else {"name": step, "include_role": {"name": f"holdfast.ops.{step}"}}
         for step in steps
@@ -75,7 +87,7 @@ def play(inventory: Path, host: str, steps: tuple[Step, ...], folder: Path, chec
     command += ["-e", json.dumps(more), *(["--check"] if check else [])]
     done = subprocess.run(
         command,
-        env={**os.environ, **SETTINGS},
+        env={**os.environ, **SETTINGS, **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots, restores and guarded changes of one network device of the lab, each by a real ansible-playbook."""
+"""Snapshots, restores and guarded changes of one network device, each by a real ansible-playbook."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ import yaml
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive
 
 from tests.lab import requirements
-from tests.lab.lab import Lab
 
 Task = dict[str, Any]
 PATIENCE = 240
@@ -28,11 +27,11 @@ KEPT = "{{ found | dict2items | rejectattr('key', 'match', 'stdout|output') | it
 
 
 class Playing:
-    """A device, and plays on it; all share one archive."""
+    """A device of an inventory, and plays on it; all share one archive. ``variables``: more of them, for each play."""
 
-    def __init__(self, lab: Lab, host: str, folder: Path) -> None:
-        self.lab, self.host, self.store = lab, host, folder / "store"
-        self._folder = folder
+    def __init__(self, inventory: Path, host: str, folder: Path) -> None:
+        self.host, self.store, self.variables = host, folder / "store", dict[str, Any]()
+        self._inventory, self.folder = inventory, folder
 
     # --- one after another ---------------------------------------------------------------------------------------
 
@@ -82,28 +81,30 @@ class Playing:
     # --- plays ---------------------------------------------------------------------------------------------------
 
     def _guarded(self, change: tuple[Task, ...], seconds: int, given: dict[str, Any]) -> Task:
-        file = self._folder / f"change-{time.monotonic_ns()}.yml"
+        file = self.folder / f"change-{time.monotonic_ns()}.yml"
         file.write_text(yaml.safe_dump(list(change)), encoding="utf-8")
         arguments = {"tasks": str(file), "gather_facts": False, "timer": seconds, "promote": True, **given}
         return {"name": "guard", "holdfast.ops.lkg_guard": arguments}
 
     def _start(self, *tasks: Task) -> tuple[subprocess.Popen[bytes], Path]:
-        folder = self._folder / f"play-{time.monotonic_ns()}"
+        folder = self.folder / f"play-{time.monotonic_ns()}"
         folder.mkdir()
         *first, last = tasks
         keep = {"name": "Keep what it says", "delegate_to": "localhost", "vars": {"ansible_connection": "local"},
                 "ansible.builtin.copy": {"content": KEPT, "dest": str(folder / "found.json"),
                                          "mode": "0600"}}  # fmt: skip
         play = {"name": "Play", "hosts": self.host, "gather_facts": False,
-                "tasks": [*first, {**last, "register": "found", "ignore_errors": True}, keep]}  # fmt: skip
+                "tasks": [*first, {**last, "register": "found", "ignore_errors": True,
+                                   "ignore_unreachable": True}, keep]}  # fmt: skip
         (folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
         programs = os.path.dirname(sys.executable)
         environment = {**os.environ, "PATH": os.pathsep.join([programs, requirements.PATH]), "ANSIBLE_NOCOLOR": "1",
-                       "ANSIBLE_INVENTORY": str(self.lab.inventory), "ANSIBLE_LOCALHOST_WARNING": "false",
+                       "ANSIBLE_INVENTORY": str(self._inventory), "ANSIBLE_LOCALHOST_WARNING": "false",
                        "HOLDFAST_STORE": str(self.store)}  # fmt: skip
+        command = [os.path.join(programs, "ansible-playbook"), str(folder / "play.yml")]
         with (folder / "output.txt").open("wb") as output:
             process = subprocess.Popen(
-                [os.path.join(programs, "ansible-playbook"), str(folder / "play.yml")],
+                [*command, "-e", json.dumps(self.variables)],
                 env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip

@@ -1,34 +1,66 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The IOS double of the lab under snapshots, restores and guarded changes, through Ansible and in real minutes."""
+"""IOS doubles under snapshots, restores and guarded changes, through Ansible and in real minutes; several at a time."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.lab.devices import IOS
-from tests.lab.lab import Lab
+from tests.lab.at_once import AtOnce, chosen
+from tests.lab.guarding import small_disk
+from tests.lab.ios.running import Double
+from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 from tests.lab.playing import Playing
+from tests.lab.windows.control import Control
 
 pytestmark = pytest.mark.slow
 
 SHORTEST, ALONE = 60, 10
 
 
-@pytest.fixture
-def playing(lab: Lab, tmp_path: Path) -> Iterator[Playing]:
-    """The switch as it is in the beginning, and plays on it."""
-    pytest.importorskip("asyncssh", reason="the IOS double speaks ssh by asyncssh")
-    pytest.importorskip("pylibsshext", reason="network_cli speaks ssh by ansible-pylibssh")
-    lab.renew(IOS)
-    yield Playing(lab, IOS, tmp_path)
-    lab.power(IOS, on=False)
+class Switch(Playing):
+    """A switch as it is in the beginning, and plays on it."""
+
+    def __init__(self, double: Double, folder: Path) -> None:
+        inventory = folder / "inventory.yml"
+        inventory.write_text(yaml.safe_dump({"all": {"hosts": {double.name: double.variables()}}}), encoding="utf-8")
+        super().__init__(inventory, double.name, folder)
+        self.ios: Control = double.control
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the double tells of itself."""
+        return dict(self.ios.state())
+
+
+Scenario = Callable[[Switch], None]
+SCENARIOS: dict[str, Callable[[Path], None]] = {}
+MARKS: dict[str, list[pytest.MarkDecorator]] = {}
+
+
+def scenario(*faults: str) -> Callable[[Scenario], Scenario]:
+    """A scenario on a double of its own; ``faults``: whose cells it answers."""
+
+    def noted(test: Scenario) -> Scenario:
+        def run(place: Path) -> None:
+            folder = place / str(len(list(place.iterdir())))
+            folder.mkdir()
+            with Double(folder) as double:
+                test(Switch(double, folder))
+
+        name = test.__name__.replace("_", " ")
+        SCENARIOS[name], MARKS[name] = run, [cell("cisco_ios", *faults, whole=True)] if faults else []
+        return test
+
+    return noted
 
 
 def configure(*lines: str, parents: str = "") -> dict[str, Any]:
@@ -37,10 +69,11 @@ def configure(*lines: str, parents: str = "") -> dict[str, Any]:
 
 
 NAME = configure("hostname worse")
-CUT = configure("shutdown", parents="interface GigabitEthernet0/0")
+SHUT = configure("shutdown", parents="interface GigabitEthernet0/0")
 
 
-def test_unchanged_is_identical_a_change_is_found_and_a_restore_is_verified(playing: Playing) -> None:
+@scenario()
+def unchanged_is_identical_a_change_is_found_and_a_restore_is_verified(playing: Switch) -> None:
     first, second = playing.snapshot(), playing.snapshot()
     assert (second["changed"], second["same"]) == (False, True)
     playing.run(configure("description other", "shutdown", parents="interface GigabitEthernet0/1"))
@@ -54,71 +87,125 @@ def test_unchanged_is_identical_a_change_is_found_and_a_restore_is_verified(play
     assert playing.snapshot()["digest"] == first["digest"]
 
 
-def test_a_restore_that_cannot_match_fails_and_shows_why(playing: Playing) -> None:
+@scenario()
+def a_restore_that_cannot_match_fails_and_shows_why(playing: Switch) -> None:
     first = playing.snapshot()
-    playing.lab.ios.wish("configure", lines=["ntp server 192.0.2.7"])
-    playing.lab.ios.faults(stuck=["^ntp server"])
+    playing.ios.wish("configure", lines=["ntp server 192.0.2.7"])
+    playing.ios.faults(stuck=["^ntp server"])
     found = playing.restore(first["snapshot"]["id"])
     assert found["failed"]
     assert "ntp server 192.0.2.7" in str(found)
 
 
-def test_a_good_change_is_promoted_saved_and_outlives_a_reload(playing: Playing) -> None:
+@scenario()
+def a_good_change_is_promoted_saved_and_outlives_a_reload(playing: Switch) -> None:
     found = playing.guard(configure("hostname better"))
     assert (found["state"], found["changed"]) == ("promoted", True), found
-    state = playing.lab.ios.state()
+    state = playing.state
     assert state["timer"] is None
     assert not [name for name in state["flash"] if name.startswith("holdfast")]
     reload(playing)
     assert playing.snapshot()["digest"] == found["after"]["digest"]
 
 
-def test_a_change_that_breaks_the_application_is_taken_back_at_once(playing: Playing) -> None:
+@scenario(BREAK)
+def a_change_that_breaks_the_application_is_taken_back_at_once(playing: Switch) -> None:
     before = playing.snapshot()
     found = playing.guard(NAME, probes=[{"name": "shop", "argv": ["false"], "retries": 1}])
     assert (found["state"], found["step"]) == ("restored", "health checks"), found
     assert found["elapsed"] < SHORTEST - 5
     assert playing.snapshot()["digest"] == before["digest"]
-    assert playing.lab.ios.state()["timer"] is None
+    assert playing.state["timer"] is None
 
 
-def test_a_change_that_cuts_management_is_taken_back_by_the_device_alone(playing: Playing) -> None:
+@scenario(CUT)
+def a_change_that_cuts_management_is_taken_back_by_the_device_alone(playing: Switch) -> None:
     before = playing.snapshot()
-    found = playing.guard(CUT)
+    found = playing.guard(SHUT)
     assert (found["state"], found["failed"]) == ("reverted", True), found
     assert "by itself, verified" in found["msg"]
     assert playing.snapshot()["digest"] == before["digest"]
 
 
-def test_the_controlling_process_killed_ends_in_the_old_state_in_time(playing: Playing) -> None:
+@scenario(KILL)
+def the_controlling_process_killed_ends_in_the_old_state_in_time(playing: Switch) -> None:
     before = playing.snapshot()
-    playing.guard_killed(NAME, changed=lambda: "hostname worse" in playing.lab.ios.state()["running"], seconds=SHORTEST)
+    playing.guard_killed(NAME, changed=lambda: "hostname worse" in playing.state["running"], seconds=SHORTEST)
     killed = time.monotonic()
-    playing.until(lambda: "hostname sw1" in playing.lab.ios.state()["running"], SHORTEST + ALONE)
+    playing.until(lambda: "hostname sw1" in playing.state["running"], SHORTEST + ALONE)
     assert time.monotonic() - killed < SHORTEST + ALONE
     assert playing.snapshot()["digest"] == before["digest"]
 
 
-def test_a_reload_in_the_middle_ends_in_the_old_state(playing: Playing) -> None:
+@scenario(REBOOT)
+def a_reload_in_the_middle_ends_in_the_old_state(playing: Switch) -> None:
     before = playing.snapshot()
-    playing.guard_killed(NAME, changed=lambda: "hostname worse" in playing.lab.ios.state()["running"], seconds=600)
+    playing.guard_killed(NAME, changed=lambda: "hostname worse" in playing.state["running"], seconds=600)
     reload(playing)
     assert playing.snapshot()["digest"] == before["digest"]
 
 
-def test_what_stands_in_the_way_stops_it_before_anything_is_changed(playing: Playing) -> None:
-    playing.lab.ios.wish("timer", minutes=5)
+@scenario()
+def a_timer_of_somebody_else_stops_it_before_anything_is_changed(playing: Switch) -> None:
+    playing.ios.wish("timer", minutes=5)
     found = playing.guard(NAME)
     assert (found["state"], found["step"]) == ("unchanged", "looking at the host"), found
-    playing.lab.renew(IOS)
-    playing.lab.ios.faults(flash_full=True)
+    assert "hostname sw1" in playing.state["running"]
+
+
+@scenario(UNARMED)
+def a_flash_without_room_stops_it_before_anything_is_changed(playing: Switch) -> None:
+    playing.ios.faults(flash_full=True)
     found = playing.guard(NAME)
     assert (found["state"], found["step"]) == ("unchanged", "arming its timer"), found
     assert "No space left" in found["msg"]
-    assert "hostname sw1" in playing.lab.ios.state()["running"]
+    assert_untouched(playing)
 
 
-def reload(playing: Playing) -> None:
+@scenario(FULL)
+def an_archive_without_room_stops_it_before_anything_is_changed(playing: Switch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a disk of its own needs root")
+    with small_disk(playing.folder / "full") as playing.store:
+        found = playing.guard(NAME)
+    assert (found["state"], found["step"]) == ("unchanged", "looking at the host"), found
+    assert "cannot be kept" in found["msg"]
+    assert_untouched(playing)
+
+
+@scenario(CREDENTIALS)
+def wrong_credentials_leave_everything_as_it_was(playing: Switch) -> None:
+    playing.variables["ansible_password"] = "wrong"
+    found = playing.guard(NAME)
+    assert found.get("unreachable"), found
+    assert_untouched(playing)
+
+
+def assert_untouched(playing: Switch) -> None:
+    """Nothing of a guard was ever there."""
+    state = playing.state
+    assert "hostname sw1" in state["running"] and state["timer"] is None
+    assert not [name for name in state["flash"] if name.startswith("holdfast")]
+
+
+def reload(playing: Switch) -> None:
     """Reload, and wait until it is up."""
-    playing.lab.ios.wish("reload")
-    playing.until(lambda: playing.lab.ios.state()["up"], 10)
+    playing.ios.wish("reload")
+    playing.until(lambda: playing.state["up"], 10)
+
+
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[AtOnce[Path]]:
+    """All that were chosen, four at a time."""
+    pytest.importorskip("asyncssh", reason="the IOS double speaks ssh by asyncssh")
+    pytest.importorskip("pylibsshext", reason="network_cli speaks ssh by ansible-pylibssh")
+    pytest.importorskip("ansible_collections.cisco.ios", reason="the collection cisco.ios is not here")
+    made = AtOnce(SCENARIOS, [tmp_path_factory.mktemp("place") for _number in range(4)])
+    made.start(chosen([item.name for item in request.session.items], SCENARIOS))
+    yield made
+    made.finish()
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name, marks=marks) for name, marks in MARKS.items()])
+def test_ios_under_guard(at_once: AtOnce[Path], name: str) -> None:
+    at_once.end(name)

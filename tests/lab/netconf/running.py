@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Union
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Unanswered
@@ -21,8 +21,18 @@ from tests.lab.commands import run, tail, wait_until
 from tests.lab.places import REPOSITORY
 
 
+class Endpoint(NamedTuple):
+    """Where a server is, and the private key that signs in."""
+
+    host: str
+    port: int
+    key: Path
+
+
 class Server:
     """A NETCONF server. Use it with ``with``; ``reboot`` kills it and starts it again."""
+
+    host = "127.0.0.1"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -77,7 +87,7 @@ class Server:
 class NcclientDevice:
     """What ``netconf_rpc`` does, without Ansible. ``secrets``: the operations that were said to hold secrets."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Union[Server, Endpoint]) -> None:
         self._server = server
         self._manager: Any = None
         self.secrets: list[str] = []
@@ -91,7 +101,7 @@ class NcclientDevice:
         while True:
             try:
                 self._manager = manager.connect(
-                    host="127.0.0.1", port=self._server.port, username="root", key_filename=str(self._server.key),
+                    host=self._server.host, port=self._server.port, username="root", key_filename=str(self._server.key),
                     hostkey_verify=False, allow_agent=False, look_for_keys=False, timeout=20,
                 )  # fmt: skip
             except Exception as error:  # of ncclient, of paramiko, and of sockets
@@ -100,6 +110,10 @@ class NcclientDevice:
                 time.sleep(0.2)
             else:
                 return
+
+    def reconnect(self) -> None:
+        """As the device of an action."""
+        self.connect()
 
     def close(self) -> None:
         """End the session."""
