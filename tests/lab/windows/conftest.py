@@ -18,23 +18,34 @@ from .running import Double
 
 
 class Stage:
-    """A double, and plays on it."""
+    """A double, and plays on it, with a store of their own in ``folder``."""
 
     def __init__(self, double: Double, folder: Path) -> None:
-        self.double, self.control, self._folder = double, double.control, folder
+        self.double, self.control, self.folder = double, double.control, folder
+        self.environment = {"HOLDFAST_STORE": str(folder / "store")}
 
     def play(self, *steps: Step, check: bool = False, transport: str = "basic", **more: Any) -> Played:
         """Run tasks and roles in one play; ``more`` are extra variables."""
-        inventory = self._folder / "inventory.yml"
+        inventory = self.write_inventory(transport)
+        return play(inventory, self.double.name, steps, self.folder, check, self.environment, **more)
+
+    def write_inventory(self, transport: str = "basic") -> Path:
+        """Write an inventory with the double in it; returns its path."""
+        inventory = self.folder / "inventory.yml"
         hosts = {self.double.name: self.double.variables(transport)}
         inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}), encoding="utf-8")
-        return play(inventory, self.double.name, steps, self._folder, check, **more)
+        return inventory
+
+
+def require_windows() -> None:
+    """Skips where the double cannot be spoken to."""
+    pytest.importorskip("winrm", reason="the Windows double is spoken to by pywinrm")
+    pytest.importorskip("ansible_collections.ansible.windows", reason="the collection ansible.windows is not here")
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A double that was just switched on."""
-    pytest.importorskip("winrm", reason="the Windows double is spoken to by pywinrm")
-    pytest.importorskip("ansible_collections.ansible.windows", reason="the collection ansible.windows is not here")
+    require_windows()
     with Double(tmp_path) as double:
         yield Stage(double, tmp_path)

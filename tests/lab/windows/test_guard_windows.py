@@ -1,7 +1,7 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots, restores and guarded changes of a Windows host over WinRM, by plays, on the double."""
+"""Snapshots, restores and guarded changes of Windows over WinRM, by plays, on doubles; several at the same time."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.lab.at_once import AtOnce, chosen
+from tests.lab.guarding import small_disk
+from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 from tests.lab.played import Played
 
-from .conftest import Stage
+from .conftest import Stage, require_windows
 from .registry import APP
+from .running import Double
 
 CONFIG = "C:\\app\\web.config"
 OPTIONS = {"files": [CONFIG], "registry": [APP], "restart": ["Spooler"]}
@@ -33,22 +37,38 @@ STOP = {
 }
 OUT = {"name": "out", "ansible.windows.win_firewall": {"state": "enabled", "outbound_action": "block"}}
 LONG = {"name": "long", "ansible.builtin.pause": {"seconds": 5}}
-CUT = {"name": "cut", "ansible.windows.win_service": {"name": "WinRM", "state": "stopped", "start_mode": "disabled"}}
+LOCK = {"name": "lock", "ansible.windows.win_service": {"name": "WinRM", "state": "stopped", "start_mode": "disabled"}}
 
 
-@pytest.fixture
-def stored(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """A double with a file, and an archive of its own."""
-    monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "store"))
-    stage.control.wish("change", files={CONFIG: '<add key="DbPassword" value="F1lePassw0rd"/>\r\n'})
-    return stage
+Scenario = Callable[[Stage], None]
+SCENARIOS: dict[str, Callable[[Path], None]] = {}
+MARKS: dict[str, list[pytest.MarkDecorator]] = {}
+
+
+def scenario(*faults: str) -> Callable[[Scenario], Scenario]:
+    """A scenario on a double of its own, with a file and a store; ``faults``: whose cells it answers."""
+
+    def noted(test: Scenario) -> Scenario:
+        def run(place: Path) -> None:
+            folder = place / test.__name__[:30]
+            folder.mkdir(exist_ok=True)
+            with Double(folder) as double:
+                double.control.wish("change", files={CONFIG: '<add key="DbPassword" value="F1lePassw0rd"/>\r\n'})
+                test(Stage(double, folder))
+
+        name = test.__name__.replace("_", " ")
+        SCENARIOS[name], MARKS[name] = run, [cell("windows", *faults, whole=True)] if faults else []
+        return test
+
+    return noted
 
 
 def snapshot(name: str = "snapshot") -> dict[str, Any]:
     return {"name": name, "holdfast.ops.lkg_snapshot": {"options": OPTIONS, "require_complete": True}}
 
 
-def guard(folder: Path, *tasks: dict[str, Any], **more: Any) -> dict[str, Any]:
+def guard(stage: Stage, *tasks: dict[str, Any], **more: Any) -> dict[str, Any]:
+    folder = stage.folder
     (folder / "change.yml").write_text(yaml.safe_dump(list(tasks)), encoding="utf-8")
     given = {"tasks": str(folder / "change.yml"), "gather_facts": False, "timer": 60, "options": OPTIONS, **more}
     return {"name": "guard", "holdfast.ops.lkg_guard": given, "ignore_errors": True}
@@ -94,7 +114,8 @@ def told(played: Played) -> dict[str, Any]:
     return result
 
 
-def test_an_unchanged_host_is_the_same_and_what_changes_is_restored_and_verified(stored: Stage) -> None:
+@scenario()
+def an_unchanged_host_is_the_same_and_what_changes_is_restored_and_verified(stored: Stage) -> None:
     played = stored.play(snapshot("first"), snapshot("second"))
     first, second = played.result("first"), played.result("second")
     assert (first["complete"], first["gaps"]) == (True, {}), first
@@ -122,8 +143,8 @@ def test_an_unchanged_host_is_the_same_and_what_changes_is_restored_and_verified
         assert secret not in str(played.document)
 
 
-@pytest.mark.slow
-def test_a_restore_that_cannot_match_fails_and_says_why(stored: Stage) -> None:
+@scenario()
+def a_restore_that_cannot_match_fails_and_says_why(stored: Stage) -> None:
     state = stored.play(snapshot()).last["snapshot"]["id"]
     stored.control.faults(locked_files=[CONFIG])
     stored.control.wish("change", files={CONFIG: "x"}, services={"Spooler": {"state": "stopped"}})
@@ -133,10 +154,10 @@ def test_a_restore_that_cannot_match_fails_and_says_why(stored: Stage) -> None:
     assert stored.control.state()["services"]["Spooler"] == "running"
 
 
-@pytest.mark.slow
-def test_a_good_change_is_promoted_and_its_timer_gone(stored: Stage, tmp_path: Path) -> None:
+@scenario()
+def a_good_change_is_promoted_and_its_timer_gone(stored: Stage) -> None:
     answers = {"name": "answers", "host": "127.0.0.1", "port": stored.double.port}
-    result = told(stored.play(guard(tmp_path, STOP, probes=[answers], probes_from="controller")))
+    result = told(stored.play(guard(stored, STOP, probes=[answers], probes_from="controller")))
     assert result["state"] == "promoted", result
     assert [one["healthy"] for one in result["checks"]] == [True]
     assert result["timer"]["how"] == "a scheduled task"
@@ -146,41 +167,48 @@ def test_a_good_change_is_promoted_and_its_timer_gone(stored: Stage, tmp_path: P
     assert log.index("script arm") < log.index("win_service") < log.index("script disarm")
 
 
-@pytest.mark.slow
-def test_a_change_that_fails_is_taken_back_at_once(stored: Stage, tmp_path: Path) -> None:
+@scenario()
+def a_change_that_fails_is_taken_back_at_once(stored: Stage) -> None:
     before = machine(stored)
     bad = {"name": "bad", "ansible.windows.win_service": {"name": "Nope", "state": "started"}}
     started = time.monotonic()
-    result = told(stored.play(guard(tmp_path, STOP, bad)))
+    result = told(stored.play(guard(stored, STOP, bad)))
     assert time.monotonic() - started < 50
     assert result["state"] == "restored", result
     assert machine(stored) == before
     assert guards(stored) == []
 
 
-@pytest.mark.slow
-def test_a_change_that_breaks_the_application_is_taken_back_at_once(stored: Stage, tmp_path: Path) -> None:
+@scenario(BREAK)
+def a_change_that_breaks_the_application_is_taken_back_at_once(stored: Stage) -> None:
     before = machine(stored)
     silent = {"name": "shop", "host": "127.0.0.1", "port": 9}
-    result = told(stored.play(guard(tmp_path, STOP, probes=[silent], probes_from="controller", retries=1)))
+    result = told(stored.play(guard(stored, STOP, probes=[silent], probes_from="controller", retries=1)))
     assert (result["state"], result["step"]) == ("restored", "health checks"), result
     assert machine(stored) == before
     assert guards(stored) == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", ["the service", "the firewall"])
-def test_a_change_that_cuts_management_off_is_reverted_by_the_host_alone(
-    stored: Stage, tmp_path: Path, how: str
-) -> None:
+@scenario(CUT)
+def a_change_that_stops_the_service_of_management_is_reverted_by_the_host_alone(stored: Stage) -> None:
+    goes_back_alone(stored, STOP, LOCK)
+
+
+@scenario(CUT)
+def a_change_that_closes_the_firewall_is_reverted_by_the_host_alone(stored: Stage) -> None:
+    goes_back_alone(stored, STOP, OUT, LONG, closed="WINRM-HTTP-In-TCP")
+
+
+def goes_back_alone(stored: Stage, *change: dict[str, Any], closed: str = "") -> None:
+    """Change it under guard, and take a rule away in the middle; it must be back within the seconds of its timer."""
     before = machine(stored)
     moments: dict[str, float] = {}
 
     def watch() -> None:
         seen("armed", lambda state: "script arm" in state["log"])
         seen("changed", lambda state: state["services"]["Spooler"] == "stopped")
-        if how == "the firewall":
-            stored.control.wish("change", rules={"WINRM-HTTP-In-TCP": None})
+        if closed:
+            stored.control.wish("change", rules={closed: None})
         seen("lost", lambda state: not state["reachable"])
         seen("back", lambda state: state["reachable"])
 
@@ -190,7 +218,7 @@ def test_a_change_that_cuts_management_off_is_reverted_by_the_host_alone(
 
     thread = threading.Thread(target=watch)
     thread.start()
-    result = told(stored.play(guard(tmp_path, STOP, *([CUT] if how == "the service" else [OUT, LONG]))))
+    result = told(stored.play(guard(stored, *change)))
     thread.join()
     assert result["state"] == "reverted", result
     assert machine(stored) == before
@@ -199,8 +227,8 @@ def test_a_change_that_cuts_management_off_is_reverted_by_the_host_alone(
     assert stored.control.state()["tasks"] == {}
 
 
-@pytest.mark.slow
-def test_a_reboot_while_it_is_cut_off_ends_in_the_old_state(stored: Stage, tmp_path: Path) -> None:
+@scenario(REBOOT)
+def a_reboot_while_it_is_cut_off_ends_in_the_old_state(stored: Stage) -> None:
     before = machine(stored)
     stored.control.faults(boot_task_seconds=2)
 
@@ -212,67 +240,110 @@ def test_a_reboot_while_it_is_cut_off_ends_in_the_old_state(stored: Stage, tmp_p
 
     thread = threading.Thread(target=power_cycle)
     thread.start()
-    result = told(stored.play(guard(tmp_path, STOP, CUT)))
+    result = told(stored.play(guard(stored, STOP, LOCK)))
     thread.join()
     assert result["state"] == "reverted", result
     assert stored.control.state()["boots"] == 2
     assert machine(stored) == before
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
-def test_nobody_on_the_controlling_side_is_needed(stored: Stage, tmp_path: Path, how: signal.Signals) -> None:
+@scenario(KILL)
+def the_controlling_process_is_killed(stored: Stage) -> None:
+    needs_nobody(stored, signal.SIGKILL)
+
+
+@scenario(KILL)
+def the_controlling_process_is_stopped(stored: Stage) -> None:
+    needs_nobody(stored, signal.SIGSTOP)
+
+
+def needs_nobody(stored: Stage, how: signal.Signals) -> None:
     """Killed, or stopped so that it can do nothing, in the middle of the change."""
     before = machine(stored)
-    tasks = [guard(tmp_path, STOP, {"name": "long", "ansible.builtin.pause": {"seconds": 50}})]
-    (tmp_path / "guard.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    stored.play()
+    tasks = [guard(stored, STOP, {"name": "long", "ansible.builtin.pause": {"seconds": 50}})]
+    playbook = stored.folder / "guard.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
     program = str(Path(sys.executable).parent / "ansible-playbook")
-    command = [program, str(tmp_path / "guard.yml"), "-i", str(tmp_path / "inventory.yml")]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    command = [program, str(playbook), "-i", str(stored.write_inventory())]
+    process = subprocess.Popen(
+        command, env={**os.environ, **stored.environment}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
     try:
         until(lambda: stored.control.state()["services"]["Spooler"] == "stopped")
         everybody = tree(process.pid)
         assert len(everybody) > 3, "its worker, and what plays the change, are processes of their own"
         send(everybody, how)
         stored.control.faults(clock_jump=70)
-        until(lambda: machine(stored) == before, 10)
-        until(lambda: stored.control.state()["tasks"] == {}, 10)
+        until(lambda: machine(stored) == before, 20)
+        until(lambda: stored.control.state()["tasks"] == {}, 20)
     finally:
         if process.poll() is None:
             send(tree(process.pid), signal.SIGKILL)
         process.wait()
 
 
-@pytest.mark.slow
-def test_nothing_is_begun_when_no_timer_can_be_armed(stored: Stage, tmp_path: Path) -> None:
+@scenario(UNARMED)
+def nothing_is_begun_when_no_timer_can_be_armed(stored: Stage) -> None:
     before = machine(stored)
     stored.control.faults(no_tasks=True)
-    result = told(stored.play(guard(tmp_path, STOP)))
+    result = told(stored.play(guard(stored, STOP)))
     assert result["state"] == "unchanged", result
     assert "Access is denied." in result["msg"]
     assert machine(stored) == before
     assert guards(stored) == []
 
 
-@pytest.mark.slow
-def test_wrong_credentials_leave_everything_as_it_was(
-    stored: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@scenario(FULL)
+def an_archive_without_room_stops_it_before_anything_is_changed(stored: Stage) -> None:
     before = machine(stored)
-    monkeypatch.setenv("WINDOWS_DOUBLE_PASSWORD", "wrong")
-    played = stored.play(snapshot(), guard(tmp_path, STOP))
+    if os.geteuid() != 0:
+        pytest.skip("a disk of its own needs root")
+    with small_disk(stored.folder / "full") as full:
+        stored.environment["HOLDFAST_STORE"] = str(full)
+        result = told(stored.play(guard(stored, STOP)))
+    assert (result["state"], result["step"]) == ("unchanged", "looking at the host"), result
+    assert machine(stored) == before
+    assert guards(stored) == []
+
+
+@scenario(CREDENTIALS)
+def wrong_credentials_leave_everything_as_it_was(stored: Stage) -> None:
+    before = machine(stored)
+    played = stored.play(snapshot(), guard(stored, STOP), ansible_password="wrong")
     assert played.status != 0
     assert "credentials were rejected" in str(played.document)
     assert machine(stored) == before
     assert stored.control.state()["log"] == []
 
 
-@pytest.mark.slow
-def test_check_mode_says_what_would_be_armed_and_arms_nothing(stored: Stage, tmp_path: Path) -> None:
+@scenario()
+def check_mode_says_what_would_be_armed_and_arms_nothing(stored: Stage) -> None:
     before = machine(stored)
-    played = stored.play(guard(tmp_path, STOP), check=True)
+    played = stored.play(guard(stored, STOP), check=True)
     assert played.status == 0, played.last
     assert machine(stored) == before
     assert guards(stored) == []
     assert "script arm" not in stored.control.state()["log"]
+
+
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[AtOnce[Path]]:
+    """All that were chosen, four at a time."""
+    require_windows()
+    made = AtOnce(SCENARIOS, [tmp_path_factory.mktemp("place") for _number in range(4)])
+    made.start(chosen([item.name for item in request.session.items], SCENARIOS))
+    yield made
+    made.finish()
+
+
+QUICK = "an unchanged host is the same and what changes is restored and verified"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, id=name, marks=[*marks, *([] if name == QUICK else [pytest.mark.slow])])
+     for name, marks in MARKS.items()],
+)  # fmt: skip
+def test_windows_under_guard(at_once: AtOnce[Path], name: str) -> None:
+    at_once.end(name)
