@@ -123,7 +123,7 @@ class CliConfig(Usual):
         except HoldfastError as error:
             raise Unreadable(str(error)) from error
         if not text.strip():
-            raise Unreadable(f"'{self.command}' showed nothing")
+            raise Unreadable(f"'{self.command}' showed nothing; options.command names another")
         return {RUNNING: text}
 
     def restore(self, device: Device, wanted: Snapshot, difference: Difference) -> Sequence[str]:

@@ -141,7 +141,9 @@ class Frr(Usual):
             daemons = " ".join(sorted(self._say(device, "show daemons").split()))
             running = self._say(device, "show running-config")
             if not daemons or not running.strip():
-                raise Unreadable("no daemon of FRR answers vtysh")
+                raise Unreadable(
+                    "no daemon of FRR answers vtysh; does FRR run, and may this user ask it (become: true)?"
+                )
             return {RUNNING: running, DAEMONS: f"{daemons}\n"}
         folder = self._where["directory"].rstrip("/")
         patterns = [f"{folder}/daemons", f"{folder}/frr.conf", f"{folder}/vtysh.conf", f"{folder}/*d.conf"]

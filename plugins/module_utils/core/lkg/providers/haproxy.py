@@ -219,7 +219,7 @@ class Haproxy(Usual):
         if self.declaration.section(section).section == CONFIG:
             return self._read_files(device)
         socket = self._where["socket"]
-        what = f"HAProxy's admin socket {socket}"
+        what = f"HAProxy's admin socket {socket} (options.socket names another, an empty one none)"
         said = on_target.ask(device, ["/bin/sh", "-c", _ASK, "sh", socket, haproxy_states.SHOW], what)
         try:
             return haproxy_states.servers(said)

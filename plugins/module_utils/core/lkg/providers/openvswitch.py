@@ -233,7 +233,7 @@ class Openvswitch(Usual):
         name = self.declaration.section(section).section
         if name == FLOWS:
             return {bridge: self._flows_of(device, bridge) for bridge in self._flows}
-        what = f"the database of Open vSwitch at {self._socket}"
+        what = f"the database of Open vSwitch at {self._socket} (options.socket names another)"
         said = on_target.ask(device, ["/bin/sh", "-c", _READ, "sh", f"unix:{self._socket}"], what)
         try:
             sections = _database(said).sections()

@@ -78,7 +78,7 @@ def test_a_timer_is_whole_or_not_at_all() -> None:
 def test_it_reads_by_its_command_and_nothing_is_a_gap() -> None:
     assert snapshot(Box()).sections == {"config": {"running": "hostname a\n"}}
     empty = take(CliConfig(command="show nothing"), Box(), host="a", platform="cli_config", now=0.0)
-    assert empty.gaps == {"config": "'show nothing' showed nothing"}
+    assert empty.gaps == {"config": "'show nothing' showed nothing; options.command names another"}
     box = Box()
     box.answers = False
     with pytest.raises(Unanswered):
