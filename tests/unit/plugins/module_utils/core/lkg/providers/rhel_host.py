@@ -23,6 +23,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider imp
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.rhel import Rhel
 
 TOOLS = ("systemctl", "nft", "rpm", "dnf")
+_TOOL = Path(__file__).with_name("rhel_tools.py").read_text(encoding="utf-8")
 NOTHING: dict[str, Any] = {
     "units": {}, "tables": {}, "packages": [], "owners": {}, "repository": {}, "history": {}, "last": 0, "log": [],
     "moves": 0, "dies_at": 0,
@@ -50,7 +51,8 @@ class Host:
         path = self._bin / tool
         path.unlink(missing_ok=True)
         if here:
-            path.symlink_to(Path(__file__).with_name("rhel_tools.py"))
+            path.write_text(f"#!/usr/bin/python3 -IS\n{_TOOL}", encoding="utf-8")
+            path.chmod(0o755)
 
     @contextmanager
     def state(self) -> Iterator[dict[str, Any]]:
