@@ -25,9 +25,11 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_timer import SystemdTimer
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive
 
-from tests.lab import requirements
+from tests.lab import keys, requirements
 from tests.lab.device import SshDevice
+from tests.lab.guarding import small_disk
 from tests.lab.lab import Lab
+from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 
 pytestmark = pytest.mark.slow
 
@@ -51,15 +53,19 @@ def cut(interface: str) -> dict[str, Any]:
 class Guarded:
     """One guarded change of one host, by a real ansible-playbook."""
 
-    def __init__(self, lab: Lab, folder: Path, host: str, tasks: list[dict[str, Any]], **arguments: Any) -> None:
+    def __init__(
+        self, lab: Lab, folder: Path, host: str, tasks: list[dict[str, Any]], store: Path | None = None, key: str = "",
+        **arguments: Any,
+    ) -> None:  # fmt: skip
         self.lab, self.host, self.folder = lab, host, folder / f"{host}-{time.monotonic_ns()}"
         self.folder.mkdir()
-        self.store = folder / "store"
+        self.store = store or folder / "store"
         (self.folder / "change.yml").write_text(yaml.safe_dump(tasks))
         given = {"tasks": str(self.folder / "change.yml"), "gather_facts": False, "timer": SHORTEST, "promote": True,
                  "options": {"files": [FILE]}, "sections": ["files", "firewall"], "vars": {"said": "new"},
                  **arguments}  # fmt: skip
-        task = {"name": "Change it", "holdfast.ops.lkg_guard": given, "register": "found", "ignore_errors": True}
+        task = {"name": "Change it", "holdfast.ops.lkg_guard": given, "register": "found", "ignore_errors": True,
+                "ignore_unreachable": True, "vars": {"ansible_ssh_private_key_file": key} if key else {}}  # fmt: skip
         copy = {"content": "{{ found | to_json }}", "dest": str(self.folder / "found.json"), "mode": "0600"}
         keep = {"name": "Keep what it says", "ansible.builtin.copy": copy, "delegate_to": "localhost", "become": False,
                 "check_mode": False}  # fmt: skip
@@ -188,76 +194,111 @@ def guarded(lab_as_new: Lab, tmp_path: Path) -> Iterator[Callable[..., Guarded]]
 HEALTHY = [{"name": "shopfront", "url": "http://127.0.0.1:8080/health"}]
 
 
-def test_a_good_change_is_promoted_with_its_evidence(guarded: Callable[..., Guarded]) -> None:
-    one = guarded("app1", CHANGE, probes=HEALTHY, reason="it is better")
-    found = one.start().end()
+def management(lab: Lab, host: str) -> str:
+    """The address at which a host is managed."""
+    return str(next(row["management"] for row in lab.status()["members"] if row["name"] == host))
+
+
+@cell("rhel", BREAK, whole=True)
+def test_a_good_change_is_promoted_and_one_that_breaks_something_is_taken_back_at_once(
+    guarded: Callable[..., Guarded], lab_as_new: Lab
+) -> None:
+    """On three hosts at once, twice."""
+    good = guarded("app1", CHANGE, probes=HEALTHY, reason="it is better").start()
+    broken = guarded("app2", CHANGE, probes=[{"name": "shop", "argv": ["false"], "retries": 1}]).start()
+    stumbles = {"name": "Stumble", "ansible.builtin.fail": {"msg": "no such thing"}}
+    failing = guarded("app3", [*CHANGE, stumbles]).start()
+
+    assert_promoted(good, good.end())
+    found = broken.end()
+    broken.assert_old("restored", found, "health checks")
+    assert "shop" in found["reason"] and found["elapsed"] < SHORTEST - 10
+    found = failing.end()
+    failing.assert_old("restored", found, "the change")
+    assert "Stumble: no such thing" in found["reason"] and found["elapsed"] < SHORTEST - 10
+
+    rules = "table inet shut { chain in { type filter hook input priority -300; iif != lo tcp dport 8080 reject; }; }"
+    shut = {"name": "Shut the shop", "ansible.builtin.command": {"argv": ["nft", rules]}}
+    asked = [
+        [{"name": "shop", "url": f"http://{management(lab_as_new, host)}:8080/health", "retries": 2}]
+        for host in ("app2", "app3")
+    ]
+    looked = guarded("app1", CHANGE, vars={"said": "old"}).start("--check", "--diff")
+    noticed = guarded("app2", [*CHANGE, shut], probes=asked[0], probes_from="controller").start()
+    well = guarded("app3", CHANGE, probes=asked[1], probes_from="controller").start()
+
+    assert_would_be_armed(looked, looked.end())
+    found = noticed.end()
+    noticed.assert_old("restored", found, "health checks")
+    assert "shop" in found["reason"] and "shut" not in lab_as_new.ssh("app2", "nft", "list", "ruleset").stdout
+    found = well.end()
+    assert (found["state"], found["checks"][0]["healthy"]) == ("promoted", True), found
+
+
+def assert_promoted(one: Guarded, found: dict[str, Any]) -> None:
+    """The change holds, and the archive knows why."""
     assert (found.get("failed", False), found["changed"], found["state"]) == (False, True, "promoted"), found
     assert (one.file, one.promoted()) == ("new", "new")
     one.assert_nothing_armed()
     archive = Archive(one.store)
-    evidence = archive.history("app1")[0].evidence
+    evidence = archive.history(one.host)[0].evidence
     assert [(check.name, check.healthy) for check in evidence.checks] == [("reachable", True), ("shopfront", True)]
     assert evidence.reason == "it is better"
-    assert len(archive.snapshots("app1")) == 2
+    assert len(archive.snapshots(one.host)) == 2
     assert one.children() == []
 
-    again = guarded("app1", CHANGE, vars={"said": "old"}).start("--check", "--diff")
-    found = again.end()
-    assert (found["state"], found["changed"], again.file) == ("unchanged", True, "old"), found
+
+def assert_would_be_armed(one: Guarded, found: dict[str, Any]) -> None:
+    """Check mode says what would be done, and does nothing."""
+    assert (found["state"], found["changed"], one.file) == ("unchanged", True, "old"), found
     assert found["timer"]["seconds"] == SHORTEST and "systemd" in found["timer"]["how"]
-    assert len(archive.snapshots("app1")) == 2
-    again.assert_nothing_armed()
+    assert len(Archive(one.store).snapshots(one.host)) == 2
+    one.assert_nothing_armed()
 
 
-def test_a_change_that_breaks_the_application_only_is_taken_back_at_once(guarded: Callable[..., Guarded]) -> None:
-    begun = time.time()
-    one = guarded("app1", CHANGE, probes=[{"name": "shop", "argv": ["false"], "retries": 1}])
-    found = one.start().end()
-    one.assert_old("restored", found, "health checks")
-    assert "shop" in found["reason"] and time.time() - begun < SHORTEST - 10
-    broken = guarded("app1", [*CHANGE, {"name": "Stumble", "ansible.builtin.fail": {"msg": "no such thing"}}])
-    found = broken.start().end()
-    broken.assert_old("restored", found, "the change")
-    assert "Stumble: no such thing" in found["reason"]
-
-
+@cell("rhel", UNARMED, FULL, CREDENTIALS, whole=True)
 def test_what_stands_in_the_way_stops_it_before_anything_is_changed(
-    guarded: Callable[..., Guarded], lab_as_new: Lab
+    guarded: Callable[..., Guarded], lab_as_new: Lab, tmp_path: Path
 ) -> None:
+    """On three hosts at once, twice."""
     lab_as_new.fault("disk-full", "app1")
-    one = guarded("app1", CHANGE)
-    found = one.start().end()
-    lab_as_new.heal("disk-full", "app1")
-    one.assert_old("unchanged", found, "arming its timer")
-    assert "KiB" in found["reason"], found["reason"]
+    device = SshDevice(lab_as_new, "app2")
+    timer().arm(device, "holdfast-earlier", 180, Snapshot("app2", "rhel", 1.0, {}))
+    noted = guarded("app3", CHANGE, vars={"said": "old"})
+    lab_as_new.ssh("app3", "echo nonsense > /etc/systemd/system/holdfast-broken.timer")
+    full = guarded("app1", CHANGE).start()
+    earlier = guarded("app2", CHANGE, left_over="report").start()
+    noted.start()
 
-    device = SshDevice(lab_as_new, "app1")
-    timer().arm(device, "holdfast-earlier", 120, Snapshot("app1", "rhel", 1.0, {}))
-    found = guarded("app1", CHANGE, left_over="report").start().end()
+    found = full.end()
+    lab_as_new.heal("disk-full", "app1")
+    full.assert_old("unchanged", found, "arming its timer")
+    assert "KiB" in found["reason"], found["reason"]
+    found = earlier.end()
     assert (found["state"], found["step"]) == ("unchanged", "looking at the host")
     assert "holdfast-earlier, which will revert in" in found["reason"]
     timer().disarm(device, "holdfast-earlier")
-
-    noted = guarded("app1", CHANGE, vars={"said": "old"})
-    lab_as_new.ssh("app1", "echo nonsense > /etc/systemd/system/holdfast-broken.timer")
-    found = noted.start().end()
+    found = noted.end()
     assert found["state"] == "unchanged" and "holdfast-broken, which is broken" in found["reason"], found
-    found = guarded("app1", CHANGE, left_over="report").start().end()
+
+    keys.make(tmp_path, [])
+    with small_disk(tmp_path / "small") as store:
+        unkept = guarded("app1", CHANGE, store=store).start()
+        stranger = guarded("app2", CHANGE, key=str(tmp_path / "id_ed25519")).start()
+        reported = guarded("app3", CHANGE, left_over="report").start()
+        unkept.assert_old("unchanged", unkept.end(), "looking at the host")
+    found = stranger.end()
+    assert found["unreachable"] and "Permission denied" in found["msg"], found
+    assert (stranger.file, stranger.promoted()) == ("old", "")
+    stranger.assert_nothing_armed()
+    found = reported.end()
     assert found["state"] == "promoted" and "holdfast-broken" in found["left_over"][0], found
 
 
-def test_a_worker_that_outlives_its_command_brings_the_host_back(guarded: Callable[..., Guarded]) -> None:
-    one = guarded("app1", [*CHANGE, WAIT], timer=180).start()
-    one.until("changed", lambda: one.file == "new")
-    one.process.kill()
-    one.until("brought back", lambda: one.file == "old")
-    one.until("disarmed", lambda: not timer().armed(SshDevice(one.lab, "app1")))
-    assert (one.promoted(), one.children()) == ("", [])
-
-
+@cell("rhel", CUT, KILL, whole=True)
 def test_nobody_is_left_to_help(guarded: Callable[..., Guarded], lab_as_new: Lab) -> None:
     """On three hosts at once: management is cut off; the controlling process is stopped; it is killed."""
-    address = next(row["management"] for row in lab_as_new.status()["members"] if row["name"] == "app1")
+    address = management(lab_as_new, "app1")
     said = lab_as_new.ssh("app1", f"ip -o addr | grep -F 'inet {address}/'").stdout.split()
     locked = guarded("app1", [*CHANGE, cut(said[1].partition("@")[0])]).start()
     stopped = guarded("app2", [*CHANGE, WAIT]).start()
@@ -291,29 +332,27 @@ def test_nobody_is_left_to_help(guarded: Callable[..., Guarded], lab_as_new: Lab
     stopped.assert_old("reverted", stopped.end(), "the change")
 
 
-def test_a_reboot_in_the_middle_ends_in_the_old_state(guarded: Callable[..., Guarded], lab_as_new: Lab) -> None:
-    one = guarded("app1", [*CHANGE, WAIT]).start()
-    other = guarded("app2", CHANGE, settle=5, probes=[{"name": "slow", "argv": ["sleep", "80"], "timeout": 90.0}])
-    other.start()
-    boot = lab_as_new.boot_id("app1")
-    one.until("changed", lambda: one.file == "new")
-    lab_as_new.ssh("app1", "sync; systemctl reboot")
-    one.assert_old("reverted", one.end(), "the change")
-    assert lab_as_new.boot_id("app1", patience=30) not in ("", boot)
-    # proved for so long that the host has gone back meanwhile: it must not be called good
-    other.assert_old("reverted", other.end(), "disarming its timer")
-
-
-def test_a_change_that_only_clients_notice_is_noticed_from_here(
+@cell("rhel", REBOOT, whole=True)
+def test_a_reboot_a_proof_that_takes_too_long_and_a_worker_without_its_command_end_in_the_old_state(
     guarded: Callable[..., Guarded], lab_as_new: Lab
 ) -> None:
-    address = next(row["management"] for row in lab_as_new.status()["members"] if row["name"] == "app1")
-    rules = "table inet shut { chain in { type filter hook input priority -300; iif != lo tcp dport 8080 reject; }; }"
-    shut = {"name": "Shut the shop", "ansible.builtin.command": {"argv": ["nft", rules]}}
-    asked = [{"name": "shop", "url": f"http://{address}:8080/health", "retries": 2}]
-    one = guarded("app1", [*CHANGE, shut], probes=asked, probes_from="controller")
-    found = one.start().end()
-    one.assert_old("restored", found, "health checks")
-    assert "shop" in found["reason"] and "shut" not in lab_as_new.ssh("app1", "nft", "list", "ruleset").stdout
-    well = guarded("app1", CHANGE, probes=asked, probes_from="controller").start().end()
-    assert (well["state"], well["checks"][0]["healthy"]) == ("promoted", True), well
+    """On three hosts at once."""
+    rebooted = guarded("app1", [*CHANGE, WAIT]).start()
+    slow = guarded(
+        "app2", CHANGE, settle=5, probes=[{"name": "slow", "argv": ["sleep", "58"], "timeout": 75.0}]
+    ).start()
+    outlived = guarded("app3", [*CHANGE, WAIT], timer=180).start()
+    boot = lab_as_new.boot_id("app1")
+
+    rebooted.until("changed", lambda: rebooted.file == "new")
+    lab_as_new.ssh("app1", "sync; systemctl reboot")
+    outlived.until("changed", lambda: outlived.file == "new")
+    outlived.process.kill()
+    outlived.until("brought back", lambda: outlived.file == "old")
+    outlived.until("disarmed", lambda: not timer().armed(SshDevice(outlived.lab, "app3")))
+    assert (outlived.promoted(), outlived.children()) == ("", [])
+
+    rebooted.assert_old("reverted", rebooted.end(), "the change")
+    assert lab_as_new.boot_id("app1", patience=30) not in ("", boot)
+    # proved for so long that the host has gone back meanwhile: it must not be called good
+    slow.assert_old("reverted", slow.end(), "disarming its timer")
