@@ -10,7 +10,9 @@ table with those that tests declare.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import sys
 import time
@@ -118,9 +120,11 @@ def declared() -> list[Answer]:
     files = [path for path in sorted(here.parent.rglob("test_*.py")) if "tests.lab.matrix import" in path.read_text()]
     collector = _Collector()
     arguments = ["--collect-only", "--quiet", "--no-summary", "-p", "no:cacheprovider", "--rootdir", str(REPOSITORY)]
-    status = pytest.main([*arguments, *map(str, files)], plugins=[collector])
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        status = pytest.main([*arguments, *map(str, files)], plugins=[collector])
     if status:
-        raise SystemExit(f"the tests of the lab cannot be collected (status {int(status)})")
+        raise SystemExit(f"the tests of the lab cannot be collected (status {int(status)})\n{said.getvalue()}")
     return sorted(collector.found)
 
 

@@ -22,8 +22,14 @@ from tests.lab import requirements
 
 Task = dict[str, Any]
 PATIENCE = 240
-KEPT = "{{ found | dict2items | rejectattr('key', 'match', 'stdout|output') | items2dict | to_json }}"
+KEPT = "{{{{ found_{number} | dict2items | rejectattr('key', 'match', 'stdout|output') | items2dict | to_json }}}}"
 """A result without what netconf_rpc gives as bytes, which JSON cannot say."""
+SNAPSHOT: Task = {"name": "snapshot", "holdfast.ops.lkg_snapshot": {"require_complete": True}}
+
+
+def restore(state: str) -> Task:
+    """The task that restores a state."""
+    return {"name": "restore", "holdfast.ops.lkg_restore": {"state": state}}
 
 
 class Playing:
@@ -35,16 +41,20 @@ class Playing:
 
     # --- one after another ---------------------------------------------------------------------------------------
 
-    def run(self, *tasks: Task) -> dict[str, Any]:
-        """Run tasks; the result of the last, whether it failed or not."""
+    def runs(self, *tasks: Task) -> list[dict[str, Any]]:
+        """Run tasks in one play; the result of each, whether it failed or not."""
         process, folder = self._start(*tasks)
         assert process.wait(PATIENCE) == 0, (folder / "output.txt").read_text(encoding="utf-8")
-        found: dict[str, Any] = json.loads((folder / "found.json").read_text(encoding="utf-8"))
-        return found
+        kept = [folder / f"found-{number}.json" for number in range(len(tasks))]
+        return [json.loads(file.read_text(encoding="utf-8")) for file in kept]
+
+    def run(self, *tasks: Task) -> dict[str, Any]:
+        """Run tasks in one play; the result of the last."""
+        return self.runs(*tasks)[-1]
 
     def snapshot(self) -> dict[str, Any]:
         """Take a snapshot; its result."""
-        found = self.run({"name": "snapshot", "holdfast.ops.lkg_snapshot": {"require_complete": True}})
+        found = self.run(SNAPSHOT)
         assert not found.get("failed"), found
         return found
 
@@ -55,7 +65,7 @@ class Playing:
 
     def restore(self, state: str) -> dict[str, Any]:
         """Restore a state; the result, of a failure too."""
-        return self.run({"name": "restore", "holdfast.ops.lkg_restore": {"state": state}})
+        return self.run(restore(state))
 
     def guard(self, *change: Task, **given: Any) -> dict[str, Any]:
         """Change under a guard; the result, of a failure too."""
@@ -89,13 +99,15 @@ class Playing:
     def _start(self, *tasks: Task) -> tuple[subprocess.Popen[bytes], Path]:
         folder = self.folder / f"play-{time.monotonic_ns()}"
         folder.mkdir()
-        *first, last = tasks
-        keep = {"name": "Keep what it says", "delegate_to": "localhost", "vars": {"ansible_connection": "local"},
-                "ansible.builtin.copy": {"content": KEPT, "dest": str(folder / "found.json"),
-                                         "mode": "0600"}}  # fmt: skip
-        play = {"name": "Play", "hosts": self.host, "gather_facts": False,
-                "tasks": [*first, {**last, "register": "found", "ignore_errors": True,
-                                   "ignore_unreachable": True}, keep]}  # fmt: skip
+        registered: list[Task] = []
+        for number, task in enumerate(tasks):
+            keep = {"content": KEPT.format(number=number), "dest": str(folder / f"found-{number}.json"), "mode": "0600"}
+            registered += [
+                {**task, "register": f"found_{number}", "ignore_errors": True, "ignore_unreachable": True},
+                {"name": "Keep what it says", "delegate_to": "localhost", "vars": {"ansible_connection": "local"},
+                 "ansible.builtin.copy": keep},
+            ]  # fmt: skip
+        play = {"name": "Play", "hosts": self.host, "gather_facts": False, "tasks": registered}
         (folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
         programs = os.path.dirname(sys.executable)
         environment = {**os.environ, "PATH": os.pathsep.join([programs, requirements.PATH]), "ANSIBLE_NOCOLOR": "1",

@@ -18,7 +18,7 @@ from tests.lab.at_once import AtOnce, chosen
 from tests.lab.guarding import small_disk
 from tests.lab.ios.running import Double
 from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
-from tests.lab.playing import Playing
+from tests.lab.playing import SNAPSHOT, Playing, restore
 from tests.lab.windows.control import Control
 
 pytestmark = pytest.mark.slow
@@ -74,17 +74,20 @@ SHUT = configure("shutdown", parents="interface GigabitEthernet0/0")
 
 @scenario()
 def unchanged_is_identical_a_change_is_found_and_a_restore_is_verified(playing: Switch) -> None:
-    first, second = playing.snapshot(), playing.snapshot()
+    first, second, *_changes, found = playing.runs(
+        SNAPSHOT,
+        SNAPSHOT,
+        configure("description other", "shutdown", parents="interface GigabitEthernet0/1"),
+        configure("no banner motd", "username more privilege 1 secret 9 $9$double$more"),
+        SNAPSHOT,
+    )
     assert (second["changed"], second["same"]) == (False, True)
-    playing.run(configure("description other", "shutdown", parents="interface GigabitEthernet0/1"))
-    playing.run(configure("no banner motd", "username more privilege 1 secret 9 $9$double$more"))
-    found = playing.snapshot()
     assert [(each["section"], each["item"]) for each in found["changes"]] == [("config", "running")]
     assert "s3cretC0mm" not in str(found)
-    restored = playing.restore(first["snapshot"]["id"])
+    state = restore(first["snapshot"]["id"])
+    restored, again, after = playing.runs(state, state, SNAPSHOT)
     assert (restored["changed"], restored["verified"]) == (True, True), restored
-    assert playing.restore(first["snapshot"]["id"])["changed"] is False
-    assert playing.snapshot()["digest"] == first["digest"]
+    assert again["changed"] is False and after["digest"] == first["digest"]
 
 
 @scenario()
@@ -110,39 +113,37 @@ def a_good_change_is_promoted_saved_and_outlives_a_reload(playing: Switch) -> No
 
 @scenario(BREAK)
 def a_change_that_breaks_the_application_is_taken_back_at_once(playing: Switch) -> None:
-    before = playing.snapshot()
     found = playing.guard(NAME, probes=[{"name": "shop", "argv": ["false"], "retries": 1}])
     assert (found["state"], found["step"]) == ("restored", "health checks"), found
     assert found["elapsed"] < SHORTEST - 5
-    assert playing.snapshot()["digest"] == before["digest"]
+    assert playing.snapshot()["digest"] == found["before"]["digest"]
     assert playing.state["timer"] is None
 
 
 @scenario(CUT)
 def a_change_that_cuts_management_is_taken_back_by_the_device_alone(playing: Switch) -> None:
-    before = playing.snapshot()
     found = playing.guard(SHUT)
     assert (found["state"], found["failed"]) == ("reverted", True), found
     assert "by itself, verified" in found["msg"]
-    assert playing.snapshot()["digest"] == before["digest"]
+    assert playing.snapshot()["digest"] == found["before"]["digest"]
 
 
 @scenario(KILL)
 def the_controlling_process_killed_ends_in_the_old_state_in_time(playing: Switch) -> None:
-    before = playing.snapshot()
+    before = playing.state["running"]
     playing.guard_killed(NAME, changed=lambda: "hostname worse" in playing.state["running"], seconds=SHORTEST)
     killed = time.monotonic()
     playing.until(lambda: "hostname sw1" in playing.state["running"], SHORTEST + ALONE)
     assert time.monotonic() - killed < SHORTEST + ALONE
-    assert playing.snapshot()["digest"] == before["digest"]
+    assert playing.state["running"] == before
 
 
 @scenario(REBOOT)
 def a_reload_in_the_middle_ends_in_the_old_state(playing: Switch) -> None:
-    before = playing.snapshot()
+    before = playing.state["running"]
     playing.guard_killed(NAME, changed=lambda: "hostname worse" in playing.state["running"], seconds=600)
     reload(playing)
-    assert playing.snapshot()["digest"] == before["digest"]
+    assert playing.state["running"] == before
 
 
 @scenario()

@@ -27,7 +27,7 @@ from tests.lab.lab import Lab
 from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 from tests.lab.netconf.__main__ import lacking
 from tests.lab.netconf.running import Endpoint, NcclientDevice
-from tests.lab.playing import Playing
+from tests.lab.playing import SNAPSHOT, Playing, restore
 
 pytestmark = pytest.mark.slow
 
@@ -65,16 +65,14 @@ COMMIT = {"name": "commit", "ansible.netcommon.netconf_rpc": {"rpc": "commit", "
 
 
 def test_unchanged_is_identical_a_change_is_found_and_a_restore_is_verified(playing: Playing) -> None:
-    first, second = playing.snapshot(), playing.snapshot()
+    first, second, *_changes, found = playing.runs(SNAPSHOT, SNAPSHOT, edit("other"), COMMIT, SNAPSHOT)
     assert (second["changed"], second["same"]) == (False, True)
-    playing.run(edit("other"), COMMIT)
-    found = playing.snapshot()
     assert [(each["section"], each["item"]) for each in found["changes"]] == [("config", "running")]
     assert "Sh4redSecret" not in str(found)
-    restored = playing.restore(first["snapshot"]["id"])
+    state = restore(first["snapshot"]["id"])
+    restored, again, after = playing.runs(state, state, SNAPSHOT)
     assert (restored["changed"], restored["verified"]) == (True, True), restored
-    assert playing.restore(first["snapshot"]["id"])["changed"] is False
-    assert playing.snapshot()["digest"] == first["digest"]
+    assert again["changed"] is False and after["digest"] == first["digest"]
 
 
 def test_a_good_change_is_promoted_and_outlives_a_reboot(playing: Playing, lab: Lab) -> None:
@@ -87,11 +85,10 @@ def test_a_good_change_is_promoted_and_outlives_a_reboot(playing: Playing, lab: 
 
 @cell("netconf", BREAK, whole=True)
 def test_a_change_that_breaks_the_application_is_taken_back_at_once(playing: Playing) -> None:
-    before = playing.snapshot()
     found = playing.guard(edit("worse"), probes=[{"name": "shop", "argv": ["false"], "retries": 1}])
     assert (found["state"], found["step"]) == ("restored", "health checks"), found
     assert found["elapsed"] < 55
-    assert playing.snapshot()["digest"] == before["digest"]
+    assert playing.snapshot()["digest"] == found["before"]["digest"]
 
 
 @cell("netconf", REBOOT, whole=True)
