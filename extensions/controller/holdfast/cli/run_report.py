@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import did_you_mean
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import UNDO
@@ -64,6 +65,7 @@ class RunReport:
             say("Executions", style="bold")
             for key, entry in self.record.executions.items():
                 self._execution(key, entry)
+        self._snapshots()
         say()
         told(summary(self.graph, self.record) if self.record.ended else (), self.record.state)
         self._tail()
@@ -97,6 +99,16 @@ class RunReport:
         if self.output(key).exists() and entry["state"] != states.SUCCESSFUL:
             say(f"        output: {self.output(key)}", style="dim")
 
+    def _snapshots(self) -> None:
+        """How guards left their hosts, and what else a node has reported of snapshots."""
+        batches = ((node, batch) for node, found in self.record.outputs.items() for batch in found.values())
+        lines = [line for node, batch in batches for line in _links(node, batch.get(links.OUTPUT))]
+        if lines:
+            say()
+            say("States of hosts", style="bold")
+        for line in lines:
+            say(line)
+
     def _tail(self) -> None:
         if self.orphaned:
             say("  nobody supervises this run any more; what ran is lost")
@@ -126,6 +138,22 @@ class RunReport:
         for key in found:
             say(f"==> {key} ({self.record.executions[key]['state']})", style="bold")
             say(plain(self.output(key).read_text(encoding="utf-8", errors="replace").rstrip("\n")))
+
+
+def _links(node: str, by_host: Any) -> list[str]:
+    """A line for each host of which a node reports by which snapshots it can be looked at."""
+    found = []
+    for host, link in by_host.items() if isinstance(by_host, dict) else ():
+        if not isinstance(link, dict) or "before" not in link:
+            continue
+        stands = [str(link.get("state") or "")]
+        if "changes" in link and link.get("diff"):
+            stands.append(f"{len(link['changes'])} items differ")
+        stands += [word for word in ("verified", "promoted") if link.get(word) is True]
+        seen = link.get("diff") or (f"before: {link['before']}" if link["before"] else "no snapshot")
+        told_of = ", ".join([word for word in stands if word] + [str(seen)])
+        found.append(f"  {one_line(node)} on {one_line(host)}: {one_line(told_of)}")
+    return found
 
 
 def _clock(at: float) -> str:

@@ -62,6 +62,25 @@ class TestRuns:
         assert runs("show", "last", "--log", "web.deploy").exit_code == 2
         assert "did you mean 'web.health'?" in runs("show", "last", "--log", "web.helth").stderr
 
+    def test_show_tells_how_hosts_were_left_and_how_to_look_at_them(self) -> None:
+        left = (
+            "{app1: {state: restored, verified: true, before: s1, after: s2, diff: holdfast lkg diff app1@s1 app1@s2}, "
+            "app2: {state: unchanged, verified: false, before: '', after: '', diff: ''}, "
+            "app3: {before: s3, after: s4, changes: [a, b], promoted: true, diff: holdfast lkg diff app3@s3 app3@s4}}"
+        )
+
+        def reports(lkg: str) -> str:
+            return f"{{results: {{web.health: {{outputs: {{lkg: {lkg}, other: x}}}}}}, {GOOD[1:]}"
+
+        run = stored(home.store(), reports(left))
+        text = runs("show", run.id).output
+        for part in ("States of hosts", "  web.health on app1: restored, verified, holdfast lkg diff app1@s1 app1@s2\n",
+                     "  web.health on app2: unchanged, no snapshot\n",
+                     "  web.health on app3: 2 items differ, promoted, holdfast lkg diff app3@s3"):  # fmt: skip
+            assert part in text, text
+        odd = stored(home.store(), reports("{app1: x, app2: {mine: 1}}"))
+        assert "States of hosts" not in runs("show", odd.id).output
+
     def test_show_as_data(self) -> None:
         run = stored(home.store(), BAD)
         data = json.loads(runs("show", run.id, "--json").output)
