@@ -44,6 +44,9 @@ def test_both_families_are_patched_and_rebooted_and_no_request_is_lost(stage: St
         assert (evidence["boot_id_before"], evidence["reboot_required"]) == (boots[host], False)
         assert evidence["boot_id_after"] == stage.lab.boot_id(host) != boots[host]
         assert outcome.outputs("rhel.reboot", "reboots")[host]["boot_id_after"] == evidence["boot_id_after"]
+        kept = outcome.outputs("promote", "lkg")[host]
+        assert (kept["before"], kept["promoted"]) == (outcome.outputs("remember", "lkg")[host]["before"], True)
+        assert any(item.startswith("packages/") for item in kept["changes"]), kept
     windows = stage.lab.windows.state()
     assert windows["boots"] == 2
     assert outcome.outputs("windows.patch", "installed_kbs")["win1"]
@@ -71,6 +74,8 @@ def test_a_version_that_turns_unhealthy_is_taken_back_exactly(stage: Stage) -> N
         "app3": "untouched",
     }
     assert (evidence["app1"]["packages_added"], evidence["app1"]["packages_removed"]) == ([], [])
+    left = outcome.outputs("compare", "lkg")["app1"]
+    assert left["diff"] and not [item for item in left["changes"] if item.startswith("packages/")], left
     assert "status 500" in outcome.words and "app1" in outcome.words
     print(f"seconds from the first failed health check to restored service: {outcome.time_to_restore:.1f}")
 
