@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
@@ -15,8 +15,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Reverted
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.systemd_timer import SystemdTimer, run_bundle
 
+from tests.lab.at_once import AtOnce, chosen
 from tests.lab.device import SshDevice
-from tests.lab.lab import Lab
+from tests.lab.lab import HOSTS, Lab
 
 pytestmark = pytest.mark.slow
 
@@ -49,9 +50,7 @@ class Target:
         self.device = SshDevice(lab, host)
 
     def say(self, script: str) -> str:
-        done = self.lab.ssh(self.host, script)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout.strip()
+        return self.device.say(script).strip()
 
     def arm(self, seconds: int) -> float:
         """Arm it and change the file; when it is due, by this machine's clock."""
@@ -93,13 +92,27 @@ class Target:
         assert self.say("ls /var/lib/systemd/timers | grep holdfast || true") == ""
 
 
-@pytest.fixture
-def target(lab_as_new: Lab) -> Iterator[Target]:
-    """A host of the lab as it was when it had come up."""
-    yield Target(lab_as_new, "app1")
+Scenario = Callable[[Target], None]
+SCENARIOS: dict[str, Scenario] = {}
 
 
-def test_it_reverts_on_time_and_leaves_its_outcome_only(target: Target) -> None:
+def scenario(test: Scenario) -> Scenario:
+    """A scenario on a host that is as new, in this file's order; the host is left as new."""
+
+    def clean(target: Target) -> None:
+        target.say("rm -rf /etc/site.conf /var/tmp/runs /var/tmp/slow /var/lib/holdfast/guard/*")
+        try:
+            test(target)
+        except BaseException:
+            target.lab.renew(target.host)
+            raise
+
+    SCENARIOS[test.__name__.replace("_", " ")] = clean
+    return test
+
+
+@scenario
+def it_reverts_on_time_and_leaves_its_outcome_only(target: Target) -> None:
     due = target.arm(5)
     assert target.timer.reverted(target.device, TOKEN) is None
     assert target.outcome(20) == Reverted(TOKEN, True, "going back; wrote /etc/site.conf")
@@ -111,7 +124,8 @@ def test_it_reverts_on_time_and_leaves_its_outcome_only(target: Target) -> None:
         target.timer.disarm(target.device, TOKEN)
 
 
-def test_disarmed_it_does_not_revert_not_even_after_a_reboot(target: Target) -> None:
+@scenario
+def disarmed_it_does_not_revert_not_even_after_a_reboot(target: Target) -> None:
     target.arm(8)
     target.timer.disarm(target.device, TOKEN)
     target.assert_nothing_is_left()
@@ -129,7 +143,8 @@ def booted(target: Target, before: str) -> None:
         assert time.time() < until, "it does not come back"
 
 
-def test_a_reboot_in_between_changes_nothing_of_it(target: Target) -> None:
+@scenario
+def a_reboot_in_between_changes_nothing_of_it(target: Target) -> None:
     due = target.arm(20)
     boot = target.lab.boot_id(target.host)
     target.lab.ssh(target.host, "systemctl reboot")
@@ -140,7 +155,8 @@ def test_a_reboot_in_between_changes_nothing_of_it(target: Target) -> None:
     assert len(target.runs) == 1 and -1 <= target.runs[0] - due <= 3
 
 
-def test_a_moment_that_passed_while_the_host_was_down_counts_at_the_boot(target: Target) -> None:
+@scenario
+def a_moment_that_passed_while_the_host_was_down_counts_at_the_boot(target: Target) -> None:
     due = target.arm(5)
     target.lab.power(target.host, False)
     time.sleep(max(0.0, due + 2 - time.time()))
@@ -151,7 +167,8 @@ def test_a_moment_that_passed_while_the_host_was_down_counts_at_the_boot(target:
     target.assert_nothing_is_left()
 
 
-def test_a_plug_pulled_while_it_reverts_makes_it_begin_again(target: Target) -> None:
+@scenario
+def a_plug_pulled_while_it_reverts_makes_it_begin_again(target: Target) -> None:
     target.say("echo 30 > /var/tmp/slow; sync /var/tmp/slow")
     target.arm(3)
     time.sleep(6)
@@ -167,7 +184,8 @@ def test_a_plug_pulled_while_it_reverts_makes_it_begin_again(target: Target) -> 
     target.assert_nothing_is_left()
 
 
-def test_killed_while_it_reverts_it_begins_again(target: Target) -> None:
+@scenario
+def killed_while_it_reverts_it_begins_again(target: Target) -> None:
     target.say("echo 60 > /var/tmp/slow")
     target.arm(2)
     time.sleep(5)
@@ -176,7 +194,8 @@ def test_killed_while_it_reverts_it_begins_again(target: Target) -> None:
     assert len(target.runs) == 2
 
 
-def test_a_full_disk_stops_it_before_and_not_after(target: Target) -> None:
+@scenario
+def a_full_disk_stops_it_before_and_not_after(target: Target) -> None:
     target.lab.fault("disk-full", target.host)
     try:
         with pytest.raises(HoldfastError, match="arm the timer"):
@@ -192,7 +211,8 @@ def test_a_full_disk_stops_it_before_and_not_after(target: Target) -> None:
         target.lab.heal("disk-full", target.host)
 
 
-def test_units_that_somebody_broke_are_found(target: Target) -> None:
+@scenario
+def units_that_somebody_broke_are_found(target: Target) -> None:
     target.arm(60)
     target.say(f"systemctl stop {TOKEN}.timer; rm /etc/systemd/system/{TOKEN}.service; systemctl daemon-reload")
     found = list(target.timer.armed(target.device))
@@ -201,7 +221,8 @@ def test_units_that_somebody_broke_are_found(target: Target) -> None:
     target.assert_nothing_is_left()
 
 
-def test_a_bundle_is_run_to_its_end_when_its_connection_breaks(target: Target) -> None:
+@scenario
+def a_bundle_is_run_to_its_end_when_its_connection_breaks(target: Target) -> None:
     device = SshDevice(target.lab, target.host, timeout=60)
     # the session through which it was ordered, found by its process, and not the daemon that answers the next one
     script = 'pkill -9 -f "^sshd: root@notty"; sleep 2; echo done > /etc/site.conf'
@@ -210,3 +231,19 @@ def test_a_bundle_is_run_to_its_end_when_its_connection_breaks(target: Target) -
     time.sleep(4)
     assert target.file == "done"
     assert target.say("ls -A /var/lib/holdfast/guard") == ""
+
+
+@pytest.fixture(scope="module")
+def at_once(lab: Lab, request: pytest.FixtureRequest) -> Iterator[AtOnce[Target]]:
+    """All that were chosen, one at a time on each host of the lab."""
+    lab.reset()
+    made = AtOnce(SCENARIOS, [Target(lab, host) for host in HOSTS])
+    made.start(chosen([item.name for item in request.session.items], SCENARIOS))
+    yield made
+    made.finish()
+    lab.renew(*HOSTS)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_timer_of_systemd(at_once: AtOnce[Target], name: str) -> None:
+    at_once.end(name)
