@@ -85,10 +85,13 @@ class Server:
 
 
 class NcclientDevice:
-    """What ``netconf_rpc`` does, without Ansible. ``secrets``: the operations that were said to hold secrets."""
+    """What ``netconf_rpc`` does, without Ansible. ``secrets``: the operations that were said to hold secrets.
 
-    def __init__(self, server: Union[Server, Endpoint]) -> None:
-        self._server = server
+    ``timeout``: seconds after which one try to connect is given up.
+    """
+
+    def __init__(self, server: Union[Server, Endpoint], timeout: float = 20) -> None:
+        self._server, self._timeout = server, timeout
         self._manager: Any = None
         self.secrets: list[str] = []
 
@@ -102,7 +105,7 @@ class NcclientDevice:
             try:
                 self._manager = manager.connect(
                     host=self._server.host, port=self._server.port, username="root", key_filename=str(self._server.key),
-                    hostkey_verify=False, allow_agent=False, look_for_keys=False, timeout=20,
+                    hostkey_verify=False, allow_agent=False, look_for_keys=False, timeout=self._timeout,
                 )  # fmt: skip
             except Exception as error:  # of ncclient, of paramiko, and of sockets
                 if time.monotonic() > deadline:
