@@ -153,8 +153,8 @@ go back by the reboot itself. In the last three columns nothing is begun, so not
 
 Management is cut by nft on RHEL, by a route on FRR, by the port's shutdown on IOS, by the service and by the firewall
 on Windows; for HAProxy, Open vSwitch and NETCONF, which do not manage it, by the cable. A timer that cannot be armed:
-no room where it is kept (RHEL, IOS), units that cannot be written (bare ones of Linux), a task that is refused (Windows),
-a commit of somebody else that waits (NETCONF).
+no room where it is kept (RHEL, IOS), units that cannot be written (bare ones of Linux), a task that is refused
+(Windows), a commit of somebody else that waits (NETCONF).
 
 """
 
