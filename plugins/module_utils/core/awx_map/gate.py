@@ -147,8 +147,16 @@ class Gate:
             decides = any if component.join == "any" else all
             known = [True if one is None else one for one in led]
             sure = [False if one is None else one for one in led]
-            self._starts[name] = True if not led or decides(sure) else None if decides(known) else False
+            starts = not led or decides(sure) or self._let_on(name)
+            self._starts[name] = True if starts else None if decides(known) else False
         return self._starts[name]
+
+    def _let_on(self, name: str) -> bool:
+        """Whether an ``all`` join behind a node has run: AWX starts none of which it has not started every parent."""
+        return any(
+            component.join == "all" and component.name in self._markers and name in [one.node for one in component.needs]
+            for component in self._components.values()
+        )
 
     def _led(self, need: Need) -> Optional[bool]:
         """Whether AWX went along the edge of a need; None when it is not known."""

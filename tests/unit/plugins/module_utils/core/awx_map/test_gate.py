@@ -69,6 +69,18 @@ def test_any_joins(needs: str, states: dict[str, str], runs: bool) -> None:
     assert decide(needs, ", join: any", **states)[0] is runs
 
 
+def test_an_all_join_that_has_run_tells_that_its_parents_were_started() -> None:
+    """``fix`` follows what people refused, and left no marker: it was not started, or it never began to work."""
+    catalog = catalog_of(
+        "ask: {approval: {}}\n"
+        "fix: {item: look, needs: [{node: ask, edge: failure}]}\n"
+        "both: {item: look, needs: [{node: ask, edge: failure}, fix]}\n"
+        "child: {item: look, needs: [both, {node: fix, edge: failure}], join: any}\n"
+    )
+    skipped = {"both": marker_of("skipped", {})}
+    assert Gate(catalog.bundles["it"], catalog, skipped, {}).decide("child").runs
+
+
 def test_a_condition_is_looked_at_last() -> None:
     done = {"a": "successful"}
     assert decide("[a]", ", when: outputs.a.url == 'x'", **done) == (True, "")
