@@ -154,7 +154,9 @@ class Gate:
     def _let_on(self, name: str) -> bool:
         """Whether an ``all`` join behind a node has run: AWX starts none of which it has not started every parent."""
         return any(
-            component.join == "all" and component.name in self._markers and name in [one.node for one in component.needs]
+            component.join == "all"
+            and component.name in self._markers
+            and name in [one.node for one in component.needs]
             for component in self._components.values()
         )
 
