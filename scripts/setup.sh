@@ -48,13 +48,17 @@ echo "setup: installing holdfast[$extras] into .venv"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -e ".[$extras]" </dev/null
 
 # The checkout itself as the collection holdfast.ops. Ansible also looks for collections on Python's own path, so every program
-# of .venv finds it, from any folder and without a setting.
+# of .venv finds it, from any folder and without a setting. Both folders are plain entries of the path: the finder that pip would
+# load instead takes longer than the rest of Python's start, and every task of a play starts Python.
 mkdir -p "$(dirname "$link")"
 ln -sfn "$PWD" "$link"
 .venv/bin/python - <<'PY'
 import pathlib, sysconfig
-path = pathlib.Path(sysconfig.get_path("purelib"), "holdfast_dev.pth")
-path.write_text(f"{pathlib.Path('.venv/collections').absolute()}\n", encoding="utf-8")
+site = pathlib.Path(sysconfig.get_path("purelib"))
+for pth in site.glob("__editable__.holdfast-*.pth"):
+    pth.unlink()
+folders = [pathlib.Path(name).absolute() for name in (".venv/collections", "extensions/controller")]
+(site / "holdfast_dev.pth").write_text("".join(f"{folder}\n" for folder in folders), encoding="utf-8")
 PY
 
 # Molecule starts Ansible's programs by their names: those beside it, whatever PATH says.
