@@ -53,7 +53,7 @@ class Target(Stage):
     def guarded(self, store: Path, change: Callable[[], object], **given: Any) -> Guarded:
         """Its change under guard, over connections that are lost with it."""
         given = {"device": self.alone, "sections": self.sections, **given}
-        return Guarded(self.host, self.platform.name, self.provider, given.pop("device"), store, change, **given)
+        return Guarded(self.host, self.platform.name, self.provider, store=store, change=change, **given)
 
     def do(self, *scripts: str) -> None:
         """Run scripts, as a change does. Raises HoldfastError."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -124,7 +125,7 @@ class Device:
         """A change of its name under guard."""
         session = session or NcclientDevice(self.endpoint)
         store = given.pop("store", self.store)
-        change = lambda: prepare(session, "worse")  # noqa: E731 - it needs no name of its own
+        change = functools.partial(prepare, session, "worse")
         return Guarded(NETCONF, "netconf", Netconf(), session, store, change, seconds=SECONDS, **given)
 
     def assert_old(self, guarded: Guarded) -> None:

@@ -69,9 +69,9 @@ def taken(machine: Machine) -> Snapshot:
     return take(provider(), Here(machine), host="win1", platform="windows", now=1.0)
 
 
-def differences(before: Snapshot, after: Snapshot) -> Difference:
+def differences(first: Snapshot, second: Snapshot) -> Difference:
     key = b"k" * 32
-    return compare(part(before, WINDOWS, key).view, part(after, WINDOWS, key).view, WINDOWS)
+    return compare(part(first, WINDOWS, key).view, part(second, WINDOWS, key).view, WINDOWS)
 
 
 def places(difference: Difference) -> list[str]:

@@ -108,5 +108,5 @@ def test_answers_reach_the_change_and_its_probes_and_the_undo_knows_its_label() 
 
     done = inputs("do")
     assert done["vars"] == {"site_url": "http://h/{{ x }}"} and done["probes"][0]["url"] == "http://h/{{ x }}"
-    assert type(done["vars"]["site_url"]).__name__ == type(done["probes"][0]["url"]).__name__ == "Unsafe"
+    assert {type(one).__name__ for one in (done["vars"]["site_url"], done["probes"][0]["url"])} == {"Unsafe"}
     assert inputs("undo")["label"] == done["labels"][0] == CHANGE
