@@ -37,7 +37,8 @@ def test_a_check_touches_nothing(stage: Stage, nodes: bool) -> None:
     stage.begin_at("1")
     before = everything(stage)
     more = ["--check", *(["-e", "check_nodes=true"] if nodes else [])]
-    command = by_playbook(stage.lab.inventory, "rolling-deploy", {"pool": "app", "version": "2"}, *more)
+    fields = {"pool": "app1" if nodes else "app", "version": "2"}
+    command = by_playbook(stage.lab.inventory, "rolling-deploy", fields, *more)
     with Load(stage.lab.url, CLIENTS, PAUSE) as load:
         done = subprocess.run(command, env=stage.environment(), capture_output=True, text=True, check=False)
     assert everything(stage) == before

@@ -36,7 +36,7 @@ from . import differences, mutations, wrong
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "tests" / "catalog" / "examples"
 REHEARSALS = ROOT / "tests" / "rehearsals"
-MOST = {OWN: 1000, ROOT / "workflows": 60, REHEARSALS: 40}
+MOST = {OWN: 600, ROOT / "workflows": 60, REHEARSALS: 40}
 """The folders with examples, and how many mutations of each document are made."""
 SEED = 20240501
 ALTERATIONS = 25

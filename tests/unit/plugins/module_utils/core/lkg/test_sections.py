@@ -50,9 +50,9 @@ def test_what_was_read_comes_out_of_a_manifest_and_what_is_gone_or_new_in_it_dif
               for at, each in ((1.0, old), (2.0, new))]  # fmt: skip
     texts = [{place: item.text for place, item in each.view.items.items()} for each in parted]
     written = [json.loads(json.dumps(model.manifest(each.view))) for each in parted]
-    before, after = (model.view_of(*each) for each in zip(written, texts, strict=True))
+    before, after = (model.view_of(written[at], texts[at]) for at in (0, 1))
     assert [before, after] == [each.view for each in parted]
-    assert [whole(view, each.secrets).sections for view, each in zip((before, after), parted, strict=True)] == [
+    assert [whole(view, each.secrets).sections for view, each in ((before, parted[0]), (after, parted[1]))] == [
         old,
         new,
     ]
