@@ -23,9 +23,9 @@ def test_without_draining_the_same_rollout_loses_requests(stage: Stage) -> None:
     steps = bundle["components"]["in_place"]["rollout"]["components"]
     del steps["drain"], steps["restore"], steps["deploy"]["needs"]
     stage.keep(bundle)
-    outcome, watch = stage.go("2", bundle="without-draining")
+    outcome, watch = stage.go("2", bundle="without-draining", pool="app1")
     assert (outcome.status, outcome.state) == (0, "successful")
-    assert set(outcome.versions.values()) == {"2"}
+    assert outcome.versions == {"app1": "2", "app2": "1", "app3": "1"}
     assert watch.drains == []
     assert outcome.report.lost
 
