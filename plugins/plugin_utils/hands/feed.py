@@ -18,15 +18,39 @@ import queue
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import IO, Any, Optional
+from typing import IO, Any, ClassVar, Optional, TypeVar
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 
-VERSION = 1
+AnOrder = TypeVar("AnOrder", bound="LineOrder")
 
 
 @dataclass
-class Order:
+class LineOrder:
+    """What goes down the stdin of a process first: its fields as one line. ``TO`` says in errors whose order it is."""
+
+    TO: ClassVar[str]
+    VERSION: ClassVar[int]
+
+    def to_line(self) -> str:
+        """The order as one line."""
+        return json.dumps(asdict(self), default=str) + "\n"
+
+    @classmethod
+    def from_line(cls: type[AnOrder], line: str) -> AnOrder:
+        """The order in a line; raises HoldfastError for anything else."""
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise HoldfastError(f"the order for {cls.TO} is no JSON: {error}") from error
+        known = {entry.name for entry in fields(cls)}
+        if not isinstance(data, dict) or data.get("version") != cls.VERSION or set(data) - known:
+            raise HoldfastError(f"the order for {cls.TO} comes from another version of Holdfast")
+        return cls(**data)
+
+
+@dataclass
+class Order(LineOrder):
     """What a supervisor is asked to do.
 
     ``workflow`` (name or path) with ``fields``, or ``resume`` (a run's id). ``catalog`` are folders before the search
@@ -34,6 +58,8 @@ class Order:
     ``check`` prints the plan and starts nothing, with ``check_nodes`` every node is also played in check mode.
     ``stay``: go on when the starter is gone. ``secrets`` never reach a disk but in files of mode 0600.
     """
+
+    TO, VERSION = "the supervisor", 1
 
     workflow: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
@@ -48,22 +74,6 @@ class Order:
     stay: bool = False
     requested_by: str = ""
     version: int = VERSION
-
-    def to_line(self) -> str:
-        """The order as one line."""
-        return json.dumps(asdict(self), default=str) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> Order:
-        """The order in a line; raises HoldfastError for anything else."""
-        try:
-            data = json.loads(line)
-        except ValueError as error:
-            raise HoldfastError(f"the order for the supervisor is no JSON: {error}") from error
-        known = {entry.name for entry in fields(cls)}
-        if not isinstance(data, dict) or data.get("version") != VERSION or set(data) - known:
-            raise HoldfastError("the order for the supervisor comes from another version of Holdfast")
-        return cls(**data)
 
 
 class Feed:

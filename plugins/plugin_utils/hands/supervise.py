@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
@@ -327,27 +327,38 @@ def quiet_collector() -> None:
     gc.set_threshold(50_000, 50, 50)
 
 
-def main() -> int:
-    """Carry out the order on stdin."""
+def serve(who: str, carry_out: Callable[[Lines, Feed, Watcher], str]) -> int:
+    """Be the process that carries out an order from stdin; its exit status.
+
+    ``carry_out`` returns in which state that ended. ``who`` is named when it breaks.
+    """
     watcher = Watcher.fork()
-    quiet_collector()
     feed = Feed(os.fdopen(os.dup(1), "w", encoding="utf-8"))
     os.dup2(2, 1)  # nothing but the feed may write to the starter
     state = states.ERROR
     try:
-        lines = Lines(0)
-        state = Session(Order.from_line(lines.next() or ""), lines, feed, watcher).carry_out()
+        state = carry_out(Lines(0), feed, watcher)
     except HoldfastError as error:
         feed.send("refused", message=str(error))
     except BaseException as error:
         # without a farewell the watcher ends whatever is left
-        feed.send("refused", message=f"the supervisor broke: {type(error).__name__}: {error}")
+        feed.send("refused", message=f"{who} broke: {type(error).__name__}: {error}")
         feed.close()
         raise
     feed.close()
     with contextlib.suppress(OSError):
         watcher.farewell()
     return 0 if state == states.SUCCESSFUL else 1
+
+
+def main() -> int:
+    """Carry out the order on stdin."""
+
+    def run(lines: Lines, feed: Feed, watcher: Watcher) -> str:
+        quiet_collector()
+        return Session(Order.from_line(lines.next() or ""), lines, feed, watcher).carry_out()
+
+    return serve("the supervisor", run)
 
 
 if __name__ == "__main__":

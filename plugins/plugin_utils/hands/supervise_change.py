@@ -11,8 +11,6 @@ takes one order down its stdin, and sends ``heard`` and one ``end`` up its stdou
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import queue
 import shutil
@@ -20,20 +18,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.catalog.model import Action
-from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import unsafe
-from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import states
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Execution, HostResult
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import ExecutionInputs
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home, inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import require_runner
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, Lines
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, LineOrder, Lines
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import (
     ExecutionEnd,
     Heard,
@@ -41,17 +37,16 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import
     Launcher,
 )
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.options import RunOptions, RunSecrets, SecretFiles
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import Ears
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.supervise import Ears, serve
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.unsafe_yaml import write_vars
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.watcher import Watcher
 
-VERSION = 1
 PROGRAM = "supervise_change"
 NODE = "change"
 
 
 @dataclass
-class ChangeOrder:
+class ChangeOrder(LineOrder):
     """What is to be played, on which host, for how long.
 
     ``play``: the play, without its hosts. ``variables``: its own, whose text is never rendered. ``module``: what it is
@@ -60,6 +55,8 @@ class ChangeOrder:
     data. ``scopes``: the variable ``holdfast`` of a workflow around it. ``limit``: seconds after which the play is
     ended.
     """
+
+    TO, VERSION = "a change", 1
 
     host: str
     play: dict[str, Any]
@@ -74,22 +71,6 @@ class ChangeOrder:
     implicit_localhost: bool = True
     check: bool = False
     version: int = VERSION
-
-    def to_line(self) -> str:
-        """The order as one line."""
-        return json.dumps(asdict(self), default=str) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> ChangeOrder:
-        """The order in a line; raises HoldfastError for anything else."""
-        try:
-            data = json.loads(line)
-        except ValueError as error:
-            raise HoldfastError(f"the order for a change is no JSON: {error}") from error
-        known = {entry.name for entry in fields(cls)}
-        if not isinstance(data, dict) or data.get("version") != VERSION or set(data) - known:
-            raise HoldfastError("the order for a change comes from another version of Holdfast")
-        return cls(**data)
 
 
 class Carried(NamedTuple):
@@ -203,26 +184,13 @@ def _result(order: ChangeOrder, end: ExecutionEnd) -> HostResult:
 
 def main() -> int:
     """Carry out the order on stdin."""
-    watcher = Watcher.fork()
-    feed = Feed(os.fdopen(os.dup(1), "w", encoding="utf-8"))
-    os.dup2(2, 1)  # nothing but the feed may write to the starter
-    state = states.ERROR
-    try:
-        lines = Lines(0)
+
+    def change(lines: Lines, feed: Feed, watcher: Watcher) -> str:
         carried = carry_out(ChangeOrder.from_line(lines.next() or ""), lines, feed, watcher)
-        state = carried.result.state
         feed.send("end", **carried.message())
-    except HoldfastError as error:
-        feed.send("refused", message=str(error))
-    except BaseException as error:
-        # without a farewell the watcher ends whatever is left
-        feed.send("refused", message=f"what plays the change broke: {type(error).__name__}: {error}")
-        feed.close()
-        raise
-    feed.close()
-    with contextlib.suppress(OSError):
-        watcher.farewell()
-    return 0 if state == states.SUCCESSFUL else 1
+        return carried.result.state
+
+    return serve("what plays the change", change)
 
 
 if __name__ == "__main__":
