@@ -3,12 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the module of the same name on the host, and reports what it found to a circuit breaker where one is named.
 
-The module ships to the host, the breaker lies in the store on the controlling side: hence both a module and an action.
+The module ships to the host, the breaker is asked from the controlling side: hence both a module and an action.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,11 +16,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action.normal import ActionModule as AnyModule
 from ansible_collections.holdfast.ops.plugins.module_utils.breaker_arguments import REPORTED
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import model, views
-from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES, Breaker
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.keeping import Breakers
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import POLICY_TYPES
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.rules import Call
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import breakers
 
 
 class ActionModule(AnyModule):  # type: ignore[misc]
@@ -32,10 +31,10 @@ class ActionModule(AnyModule):  # type: ignore[misc]
             return dict(super().run(tmp, task_vars))
         try:
             target, policy = self._breaker(given)
-            with Breakers(home.store()) as breakers:
-                found = breakers.get(target)
+            with breakers.used() as keeper:
+                found = keeper.get(target)
                 rule = model.policy_from(policy, found.policy if found else None) if policy else None
-                result = self._asked(breakers, target, rule, tmp, task_vars)
+                result = self._asked(keeper, target, rule, tmp, task_vars)
         except HoldfastError as error:
             return {"failed": True, "msg": str(error)}
         return result
@@ -50,15 +49,15 @@ class ActionModule(AnyModule):  # type: ignore[misc]
         return str(said["target"]), {name: said[name] for name in POLICY_TYPES if said[name] is not None}
 
     def _asked(
-        self, breakers: Breakers, target: str, rule: Any, tmp: Any, task_vars: dict[str, Any] | None
+        self, keeper: Breakers, target: str, rule: Any, tmp: Any, task_vars: dict[str, Any] | None
     ) -> dict[str, Any]:
         try:
             result = dict(super().run(tmp, task_vars))
         except AnsibleConnectionFailure as error:
-            breakers.report(target, Call(True, said=f"unreachable: {error}"), rule)
+            keeper.report(target, Call(True, said=f"unreachable: {error}"), rule)
             raise
         if result.get("probes"):
-            result["breaker"] = _facts(breakers.report(target, call_of(result), rule))
+            result["breaker"] = views.facts(keeper.report(target, call_of(result), rule), keeper.now())
         return result
 
 
@@ -66,7 +65,3 @@ def call_of(result: Mapping[str, Any]) -> Call:
     """What a health check found, as a call: its duration is that of the slowest last answer, not of all attempts."""
     took = max((probe.get("latency") or 0.0 for probe in result["probes"]), default=0.0)
     return Call(bool(result.get("failed")), took, str(result.get("msg", "")))
-
-
-def _facts(breaker: Breaker) -> dict[str, Any]:
-    return views.facts(breaker, time.time())

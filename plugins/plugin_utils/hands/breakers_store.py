@@ -21,15 +21,14 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Optional, TypeVar, Union
+from typing import Any, Optional, TypeVar
 
-from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import model, rules
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import keeping, model, rules, words
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import Breaker, Policy
-from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.rules import Answer, Call
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.words import Heard, Word
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.ops.plugins.module_utils.core.problems import did_you_mean
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 
 FILE = "breakers.db"
@@ -45,7 +44,7 @@ Change = Callable[[Breaker, float], tuple[Breaker, T]]
 """From a breaker and the moment to the breaker after it, and what to tell."""
 
 
-class Breakers:
+class Breakers(keeping.Breakers):
     """All breakers of a store; several threads may share one, and a forked child opens the file anew."""
 
     def __init__(self, store: Path, clock: Callable[[], float] = time.time) -> None:
@@ -57,66 +56,29 @@ class Breakers:
         self._one = threading.Lock()
         _ALIVE.add(self)
 
-    # --- calls --------------------------------------------------------------------------------------------------
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
 
-    def ask(self, target: str, by: str = "", policy: Optional[Policy] = None) -> Answer:
-        """May this target be called now? A trial that is permitted must be reported or released."""
-        return self.change(target, lambda breaker, now: rules.ask(breaker, now, by), policy)
+    def now(self) -> float:
+        """The moment by this machine's clock."""
+        return self._clock()
 
-    def look(self, target: str) -> Answer:
-        """What it would answer now; nothing is asked for, and nothing counted."""
-        found = self.get(target)
-        return Answer(True, model.CLOSED) if found is None else rules.ask(found, self._clock())[1]
+    def say(self, target: str, word: Word, policy: Optional[Policy] = None) -> Heard:
+        """Say a word to a breaker, in one transaction."""
 
-    def report(self, target: str, calls: Union[Call, Sequence[Call]], policy: Optional[Policy] = None) -> Breaker:
-        """Report how a call, or several at once, ended; the breaker after it."""
-        several = [calls] if isinstance(calls, Call) else calls
+        def hears(breaker: Breaker, now: float) -> tuple[Breaker, Heard]:
+            heard = words.hear(breaker, now, word, policy)
+            return heard.breaker, heard
 
-        def reported(breaker: Breaker, now: float) -> tuple[Breaker, Breaker]:
-            for call in several:
-                breaker = rules.report(breaker, now, call)
-            return breaker, breaker
-
-        return self.change(target, reported, policy)
-
-    def release(self, target: str, trial: int) -> None:
-        """Give back a trial that was not made."""
-        if trial:
-            self.change(target, lambda breaker, now: (rules.release(breaker, now, trial), None))
-
-    # --- people -------------------------------------------------------------------------------------------------
-
-    def trip(self, target: str, why: str, by: str, wait: Optional[float] = None) -> Breaker:
-        """Open a breaker by hand, for good or for so many seconds."""
-        return self.change(target, lambda breaker, now: _twice(rules.trip(breaker, now, why, by, wait)))
-
-    def disable(self, target: str, why: str, by: str) -> Breaker:
-        """Let every call through."""
-        return self.change(target, lambda breaker, now: _twice(rules.disable(breaker, now, why, by)))
-
-    def close(self, target: str, why: str, by: str) -> Breaker:
-        """Close a breaker by hand."""
-        return self.change(target, lambda breaker, now: _twice(rules.close(breaker, now, why, by)))
-
-    def reset(self, target: str, why: str, by: str) -> Breaker:
-        """Close a breaker and forget its calls."""
-        return self.change(target, lambda breaker, now: _twice(rules.reset(breaker, now, why, by)))
-
-    # --- looking ------------------------------------------------------------------------------------------------
+        return self.change(target, hears)
 
     def get(self, target: str) -> Optional[Breaker]:
         """A breaker as it is now; None when nothing was ever said to it."""
         model.new(target)  # a target that cannot be is told before one that is not there
         found = self._read(target) if self.path.exists() else None
         return rules.at(found, self._clock()) if found else None
-
-    def need(self, target: str) -> Breaker:
-        """A breaker that must be there; raises HoldfastError with the nearest known one."""
-        found = self.get(target)
-        if found is None:
-            hint = did_you_mean(target, [breaker.target for breaker in self.list()])
-            raise HoldfastError(f"there is no breaker '{target}' in {self.path}" + (f" ({hint})" if hint else ""))
-        return found
 
     def list(self) -> list[Breaker]:
         """All breakers as they are now, by target."""
@@ -129,17 +91,12 @@ class Breakers:
 
     # --- one transaction ----------------------------------------------------------------------------------------
 
-    def change(self, target: str, change: Change[T], policy: Optional[Policy] = None) -> T:
-        """Apply a change to a breaker, made when it is not there yet, in one transaction; what the change tells.
-
-        ``policy``, where it is given, holds from now on.
-        """
-        fresh = model.new(target, policy)
+    def change(self, target: str, change: Change[T]) -> T:
+        """Apply a change to a breaker, made when it is not there yet, in one transaction; what the change tells."""
+        fresh = model.new(target)
 
         def whole(found: Optional[Breaker]) -> tuple[Breaker, T]:
-            now = self._clock()
-            before = fresh if found is None else found
-            return change(before if policy is None else rules.with_policy(before, policy, now), now)
+            return change(fresh if found is None else found, self._clock())
 
         found = self._read(target)
         if found is not None:
@@ -175,12 +132,6 @@ class Breakers:
         self._one.release()
 
     def __del__(self) -> None:
-        self.shut()
-
-    def __enter__(self) -> Breakers:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
         self.shut()
 
     def _read(self, target: str) -> Optional[Breaker]:
@@ -292,10 +243,6 @@ def _made(path: Path, mode: int) -> int:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError as error:
         raise HoldfastError(f"cannot open {path}: {error.strerror or error}") from error
-
-
-def _twice(breaker: Breaker) -> tuple[Breaker, Breaker]:
-    return breaker, breaker
 
 
 def _patiently(attempt: Callable[[], Any]) -> None:

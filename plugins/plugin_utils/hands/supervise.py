@@ -226,7 +226,7 @@ class Session:
 
     def _say_broken(self, run: Run, error: StoreBroken) -> None:
         why = f"{error}; nothing more was started and what ran was ended"
-        after = f"make the store writable, then resume run {run.id}"
+        after = f"put that right, then resume run {run.id}"
         lines = [f"✘ run {run.id} was abandoned: {why}", f"  next: {after}"]
         self.feed.send(
             "end", state=states.ERROR, explanation=why, run=run.id, path=str(run.path), summary=lines, next=after

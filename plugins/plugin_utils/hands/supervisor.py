@@ -44,8 +44,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import execution_inputs, secret_names
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import breakers, inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd, Heard
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Holder, Locks
@@ -110,7 +109,7 @@ class Supervisor:
         self._locks = locks
         self._feed = feed
         self._arrivals = arrivals
-        self._asker = asker or Asker(Breakers(run.path.parents[1], clock))
+        self._asker = asker or Asker(breakers.used(run.path.parents[1], clock=clock))
         self._clock = clock
         self._progress = Progress(conductor.graph, conductor.record)
         self._changes: list[Change] = []

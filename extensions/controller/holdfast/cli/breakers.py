@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Annotated, Optional
 
 import typer
@@ -14,8 +13,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import telling, views
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import FORCED_OPEN, Breaker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home, inbox
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import breakers, inbox
 
 from holdfast.cli.screen import explained, say, table
 
@@ -27,21 +25,17 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; everybody who is ref
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 
 
-def _breakers() -> Breakers:
-    return Breakers(home.store())
-
-
 @app.command("list")
 @explained
 def list_(as_json: AsJson = False) -> None:
     """List all breakers with their states."""
-    with _breakers() as breakers:
-        found = breakers.list()
-    now = time.time()
+    with breakers.used() as keeper:
+        found = keeper.list()
+        now = keeper.now()
     if as_json:
         typer.echo(json.dumps([views.facts(one, now) for one in found], indent=2))
     elif not found:
-        say(f"there is no breaker in {breakers.path} yet")
+        say(f"there is no breaker in {keeper.place} yet")
     else:
         table([_row(one, now) for one in found], ("TARGET", "STATE", "FAILED", "SINCE", "TRIES AGAIN", "WHY"))
 
@@ -60,12 +54,12 @@ def _row(breaker: Breaker, now: float) -> tuple[str, ...]:
 @explained
 def show(target: Target, as_json: AsJson = False) -> None:
     """Show a breaker: its state and why, its calls, its policy, and what became of it before."""
-    with _breakers() as breakers:
-        found = breakers.need(target)
+    with breakers.used() as keeper:
+        found, now = keeper.need(target), keeper.now()
     if as_json:
-        typer.echo(json.dumps(views.facts(found, time.time()), indent=2))
+        typer.echo(json.dumps(views.facts(found, now), indent=2))
         return
-    for line in views.lines(found, time.time()):
+    for line in views.lines(found, now):
         say(line)
 
 
@@ -84,8 +78,8 @@ def trip(
         seconds = None if wait is None else durations.parse(wait)
     except ValueError as error:
         raise HoldfastError(f"--for: {error}") from error
-    with _breakers() as breakers:
-        found = breakers.trip(target, reason, inbox.me(), seconds)
+    with breakers.used() as keeper:
+        found = keeper.trip(target, reason, inbox.me(), seconds)
     until = "until it is reset" if found.retry_at is None else f"until {telling.moment(found.retry_at)}"
     say(f"✔ breaker {target} is held open {until}: {found.why}")
 
@@ -94,7 +88,7 @@ def trip(
 @explained
 def reset(target: Target, reason: Reason = "") -> None:
     """Close a breaker and forget its calls; its policy stays."""
-    with _breakers() as breakers:
-        breakers.need(target)
-        breakers.reset(target, reason, inbox.me())
+    with breakers.used() as keeper:
+        keeper.need(target)
+        keeper.reset(target, reason, inbox.me())
     say(f"✔ breaker {target} is closed")

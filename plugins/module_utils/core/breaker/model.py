@@ -25,6 +25,7 @@ LONGEST_TARGET = 255
 COUNT, TIME = "count", "time"
 LARGEST_COUNT = 10_000
 MOST_HISTORY = 20
+LARGEST_NUMBER = 10**15
 
 
 class BreakerProblem(HoldfastError):
@@ -206,6 +207,13 @@ def policy_from(given: Mapping[str, Any], base: Optional[Policy] = None) -> Poli
     return policy
 
 
+def is_number(value: Any) -> bool:
+    """Whether this is a number that can be reckoned with: neither a truth, nor infinite, nor beyond all measure."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < LARGEST_NUMBER
+
+
 def check_policy(policy: Policy) -> list[str]:
     """Everything that is wrong with a policy; empty when it can be used."""
     wrong = []
@@ -213,8 +221,7 @@ def check_policy(policy: Policy) -> list[str]:
         value = getattr(policy, name)
         if type_ == "str":
             continue
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or (type_ == "int" and int(value) != value):
+        if not is_number(value) or (type_ == "int" and int(value) != value):
             wrong.append(f"{name} must be {'a whole' if type_ == 'int' else 'a'} number, not {value!r}")
         elif value <= 0:
             wrong.append(f"{name} must be more than 0")

@@ -17,11 +17,13 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model im
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.window import Tally
 
 LONGEST = 200
+LATEST = 253402300799.0
+"""The last second of the year 9999."""
 
 
 def moment(at: float) -> str:
-    """A moment for people: ``2026-01-05 13:45:02 UTC``."""
-    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """A moment for people: ``2026-01-05 13:45:02 UTC``; what no calendar has any more is told as its last one."""
+    return datetime.fromtimestamp(min(at, LATEST), timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def folded(text: str) -> str:
