@@ -81,7 +81,8 @@ class Call:
 
     ``prefix`` is how the API was reached (``/api/v2/``); every link in the answer begins with it. ``query`` holds the
     parameters in order, names may repeat. ``user`` is None for nobody. ``secure``: the request came over TLS. ``allow``
-    are the methods the path has, for the header of the same name. An answer that depends on more than the database says
+    are the methods the path has, for the header of the same name. ``named`` are the parts of the path that the page at
+    it leaves open. An answer that depends on more than the database says
     so with ``keep = False``.
     """
 
@@ -100,6 +101,7 @@ class Call:
     secure: bool = False
     request_id: str = ""
     allow: tuple[str, ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
     keep: bool = True
     cache: dict[Any, Any] = field(default_factory=dict)
     _data: Any = None

@@ -77,7 +77,7 @@ def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
 def methods(call: Call, root: str, parts: Sequence[str]) -> tuple[str, ...]:
     """The methods of a path, none where there is nothing."""
     registry = call.controller.registry
-    page = (registry.pages if root == "v2" else registry.roots).get("/".join(parts))
+    page = _page_at(call, root, parts)
     if page is not None:
         return tuple(page.handlers)
     resource = registry.resources.get(parts[0]) if root == "v2" and parts else None
@@ -94,8 +94,7 @@ def methods(call: Call, root: str, parts: Sequence[str]) -> tuple[str, ...]:
 def in_transaction(call: Call, root: str, parts: Sequence[str]) -> bool:
     """Whether a writing request gets a session that holds the database, or opens its own ones."""
     registry = call.controller.registry
-    path = "/".join(parts)
-    page = registry.pages.get(path) if root == "v2" else registry.roots.get(path)
+    page = _page_at(call, root, parts)
     if page is not None:
         return page.transaction
     resource = registry.resources.get(parts[0]) if root == "v2" and len(parts) > 2 else None
@@ -103,8 +102,20 @@ def in_transaction(call: Call, root: str, parts: Sequence[str]) -> bool:
     return action.transaction if action is not None else True
 
 
+def _page_at(call: Call, root: str, parts: Sequence[str]) -> Page | None:
+    """The page at a path; the call learns what its path leaves open."""
+    registry = call.controller.registry
+    if root != "v2":
+        return registry.roots.get("/".join(parts))
+    found = registry.page_at(parts)
+    if found is None:
+        return None
+    page, call.named = found
+    return page
+
+
 def _root(call: Call, parts: Sequence[str]) -> Reply:
-    page = call.controller.registry.roots.get("/".join(parts))
+    page = _page_at(call, "api", parts)
     if page is None:
         raise NoPath()
     return _page(call, "/".join(parts), page)
@@ -121,7 +132,7 @@ def _nothing_below(call: Call, parts: Sequence[str]) -> None:
 
 def _route(call: Call, parts: Sequence[str]) -> Reply:
     registry = call.controller.registry
-    page = registry.pages.get("/".join(parts))
+    page = _page_at(call, "v2", parts)
     if page is not None:
         return _page(call, "/".join(parts), page)
     resource = registry.resources.get(parts[0]) if parts else None

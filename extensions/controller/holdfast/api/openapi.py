@@ -316,7 +316,14 @@ def _of_action(tag: str, name: str, action: Action) -> dict[str, Any]:
 
 def _of_page(name: str, page: Page) -> dict[str, Any]:
     tag = name.split("/")[0]
-    return _handlers(tag, _identifier(name), page.title or name, page)
+    found = _handlers(tag, _identifier(name), page.title or name, page)
+    named = [_named(part, text) for part, text in page.named.items()]
+    return {"parameters": named, **found} if named else found
+
+
+def _named(name: str, text: str) -> dict[str, Any]:
+    """A part of a path that may be anything."""
+    return {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
 
 
 def _handlers(tag: str, name: str, title: str, what: Action | Page) -> dict[str, Any]:
@@ -325,6 +332,8 @@ def _handlers(tag: str, name: str, title: str, what: Action | Page) -> dict[str,
         more: dict[str, Any] = {}
         if method in ("POST", "PUT", "PATCH"):
             more["requestBody"] = _body(_write_schema(what.fields), required=False)
+        elif isinstance(what, Page) and what.parameters:
+            more["parameters"] = [{"$ref": f"#/components/parameters/{one}"} for one in what.parameters]
         if what.public:
             more["security"] = []
         answers = {"2XX": {"description": "Done.", "content": {"application/json": {"schema": {}}}}}
@@ -334,4 +343,4 @@ def _handlers(tag: str, name: str, title: str, what: Action | Page) -> dict[str,
 
 
 def _identifier(name: str) -> str:
-    return name.replace("/", "_").replace("-", "_").strip("_")
+    return name.translate(str.maketrans("/-", "__", "{}")).strip("_")

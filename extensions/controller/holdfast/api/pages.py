@@ -77,6 +77,13 @@ def _page(call: Call, session: Session, query: Select[Any], resource: Resource) 
     return PageOf(call, rows, count, number, size)
 
 
+def of_rows(call: Call, rows: Sequence[Any]) -> PageOf:
+    """The page, that the request asks for, of rows that come from no table. Raises NotFound for one there is not."""
+    size = page_size(call)
+    number = _page_number(call.get("page", "1"), len(rows), size)
+    return PageOf(call, rows[(number - 1) * size : number * size], len(rows), number, size)
+
+
 def page_size(call: Call) -> int:
     """How many rows a page has; what makes no sense counts as not said."""
     return min(_number(call.get("page_size")), MAX_PAGE_SIZE) or PAGE_SIZE

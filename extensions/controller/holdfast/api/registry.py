@@ -296,7 +296,9 @@ class Page:
 
     ``options`` makes the ``actions`` of OPTIONS where ``fields`` (those of a POST) do not say it all. ``below`` are the
     methods of the paths right below it: one of these that there is not is not found as an object is not. ``listed``:
-    it is a list, with pages. ``head``: HEAD is answered too.
+    it is a list, with pages. ``head``: HEAD is answered too. ``named`` tells of the parts of its path that may be
+    anything, such as ``{target}``, what they are; the handler finds them in ``call.named``. ``parameters`` names what
+    its GET takes of the usual ones.
     """
 
     handlers: Mapping[str, Handler]
@@ -309,6 +311,8 @@ class Page:
     listed: bool = False
     below: tuple[str, ...] = ()
     head: bool = True
+    named: Mapping[str, str] = field(default_factory=dict)
+    parameters: Sequence[str] = ()
 
 
 class Registry:
@@ -318,6 +322,7 @@ class Registry:
         self.resources: dict[str, Resource] = {}
         self.pages: dict[str, Page] = {}
         self.roots: dict[str, Page] = {}
+        self._patterns: list[tuple[tuple[str, ...], Page]] = []
         self._by_type: dict[str, Resource] = {}
         self._by_model: dict[type[Any], Resource] = {}
 
@@ -331,6 +336,19 @@ class Registry:
     def page(self, path: str, page: Page) -> None:
         """Add a page at a path below the prefix, such as ``ping`` or ``bulk/job_launch``."""
         self.pages[path] = page
+        if page.named:
+            self._patterns.append((tuple(path.split("/")), page))
+
+    def page_at(self, parts: Sequence[str]) -> tuple[Page, Mapping[str, str]] | None:
+        """The page at a path, with what stands in it where it may be anything; None where there is none."""
+        page = self.pages.get("/".join(parts))
+        if page is not None and not page.named:
+            return page, {}
+        for pattern, one in self._patterns:
+            if len(pattern) == len(parts) and all(_fits(name, part) for name, part in zip(pattern, parts, strict=True)):
+                found = zip(pattern, parts, strict=True)
+                return one, {name[1:-1]: part for name, part in found if name.startswith("{")}
+        return None
 
     def root(self, path: str, page: Page) -> None:
         """Add a page at a path below ``/api/``, such as ``login``."""
@@ -351,6 +369,10 @@ class Registry:
     def of_model(self, model: type[Any]) -> Resource | None:
         """The resource of a class of rows."""
         return self._by_model.get(model)
+
+
+def _fits(name: str, part: str) -> bool:
+    return name.startswith("{") or name == part
 
 
 def plain(*names: str) -> Batch:

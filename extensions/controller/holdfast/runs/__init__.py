@@ -9,7 +9,7 @@ from holdfast.context import Controller
 
 
 def attach(controller: Controller) -> None:
-    """Join the runs to a controller: its services ``runs``, ``workflows`` and ``bundles``."""
+    """Join the runs to a controller: its services ``runs``, ``workflows``, ``bundles`` and ``breakers``."""
     from holdfast.runs.bundles import Bundles
     from holdfast.runs.graphs import BUNDLE, NATIVE
     from holdfast.runs.native import Native
@@ -19,7 +19,7 @@ def attach(controller: Controller) -> None:
     bundles = Bundles(controller)
     runs = Runs(controller, {NATIVE: Native(controller), BUNDLE: bundles})
     workflows = Workflows(controller, runs)
-    controller.services.update(runs=runs, workflows=workflows, bundles=bundles)
+    controller.services.update(runs=runs, workflows=workflows, bundles=bundles, breakers=runs.breakers)
     controller.services["jobs"].on_end.extend((runs.job_ended, workflows.ended))
     controller.engine.register(TASK, workflows.prepare)
     controller.on_begin.extend((runs.start, workflows.recover))

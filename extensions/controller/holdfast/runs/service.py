@@ -39,7 +39,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events 
     TimedOut,
 )
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import INTERRUPTED
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import breakers
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy.orm import Session
 
@@ -70,7 +70,8 @@ class Runs:
         self.store = RunStore(self._answers_of, lambda session, run: kinds[run.kind].secret_outputs(session, run))
         self.alarms = Alarms(self.look, self.sweep)
         self._locks = RunLocks(controller.settings)
-        self._asker = Asker(Breakers(self._locks.store))
+        self.breakers = breakers.kept(self._locks.store)
+        self._asker = Asker(self.breakers)
         self._showing = Showing(controller)
         self._waiting: set[str] = set()
         self._stopped = False

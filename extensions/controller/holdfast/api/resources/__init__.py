@@ -53,6 +53,7 @@ MODULES = (
     "workflow_jobs",
     "workflow_approvals",
     "inventory_sources",
+    "breakers",
     "later",
 )
 """The modules of this package that declare something, in the order in which it is declared."""
