@@ -45,6 +45,11 @@ class Settings(BaseSettings):
         return self.home / "controller"
 
     @property
+    def store_folder(self) -> Path:
+        """Where lies what terminals, runs and jobs share; raises HoldfastError for what is no folder."""
+        return home.store({home.HOME: str(self.home), home.STORE: self.store})
+
+    @property
     def projects(self) -> Path:
         """Where projects lie."""
         return self.projects_root or self.home / "projects"

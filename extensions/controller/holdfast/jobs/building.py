@@ -158,13 +158,16 @@ def _timeout(session: Session, job: Job) -> int:
 
 
 def _environment(controller: Controller, session: Session, job: Job) -> dict[str, str]:
-    """What AWX tells every job about itself in its environment."""
+    """What AWX tells every job about itself in its environment, and where the controller's store lies: its plays share
+    breakers and the archive with the runs of the controller.
+    """
     project = session.get(Project, job.project_id) if job.project_id is not None else None
     return {
         "JOB_ID": str(job.id),
         "INVENTORY_ID": str(job.inventory_id or ""),
         "PROJECT_REVISION": (project.scm_revision or "") if project is not None else "",
         "AWX_HOST": controller.settings.base_url or str(setting_values.value(session, "TOWER_URL_BASE") or ""),
+        home.STORE: str(controller.settings.store_folder),
     }
 
 

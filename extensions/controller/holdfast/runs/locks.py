@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Holder, Locks
 
 from holdfast.settings import Settings
@@ -21,8 +19,7 @@ class RunLocks:
     """The locks each run holds. They are the kernel's: a killed controller holds none."""
 
     def __init__(self, settings: Settings) -> None:
-        environ = {**os.environ, home.HOME: str(settings.home), home.STORE: settings.store}
-        self.store: Path = home.store(environ)
+        self.store: Path = settings.store_folder
         self._runs: dict[str, Locks] = {}
         self._guard = threading.Lock()
 
