@@ -1,0 +1,106 @@
+# Copyright: Holdfast contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two machines that share no file and ask one controller for breakers: what one learns stops the other."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.served import Served, controller
+
+from .conftest import House
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11) or importlib.util.find_spec("fastapi") is None, reason="the controller cannot run here"
+)
+HOSTS = [f"f{number}" for number in range(1, 6)]
+FARMING = """
+farm:
+  rollout:
+    hosts: farm
+    batch: 1
+    max_failed_hosts: 5
+    components:
+      work:
+        item: fail
+        breaker: {target: group:farm, wait_duration_in_open_state: 1h}
+"""
+PLAY = """
+- hosts: f1
+  gather_facts: false
+  tasks:
+    - name: Ask whether the farm may be called
+      holdfast.ops.circuit_breaker: {target: "group:farm"}
+    - name: Call it
+      ansible.builtin.debug: {msg: it was called}
+- hosts: f2
+  gather_facts: false
+  tasks:
+    - name: Check what is healthy
+      holdfast.ops.health_check:
+        probes: [{argv: ["true"]}]
+        breaker: {target: "service:repository"}
+"""
+
+
+def machine(folder: Path, served: Served) -> House:
+    """A machine with a home of its own, whose breakers are the controller's."""
+    folder.mkdir()
+    house = House(folder)
+    with house.inventory.open("a") as file:
+        file.write("\n".join(["[farm]", *HOSTS, ""]))
+    house.bundle("farming", FARMING)
+    (folder / "play.yml").write_text(PLAY)
+    house.environment.update(HOLDFAST_BREAKERS_URL=served.url, HOLDFAST_BREAKERS_TOKEN=served.token)
+    return house
+
+
+def started(house: House) -> list[str]:
+    """The hosts on which something was started, over all runs of a machine."""
+    return [host for run in house.runs() for one in house.record(run).executions.values() for host in one["hosts"]]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    with controller(tmp_path / "controller", catalog=False) as found:
+        yield found
+
+
+def test_what_one_machine_learns_stops_the_other(served: Served, tmp_path: Path) -> None:
+    first, second = machine(tmp_path / "first", served), machine(tmp_path / "second", served)
+    done = first.launch("farming")
+    assert done.returncode != 0 and started(first) == HOSTS[:3], done.stdout
+    assert "3 of 3 calls failed" in " ".join(done.stdout.split())
+    shown = served.call("GET", "/api/v2/holdfast/breakers/group:farm/")
+    assert (shown["state"], shown["totals"]["failed"]) == ("open", 3)
+    assert "breaker group:farm is open since" in " ".join(second.launch("farming").stdout.split())
+    assert started(second) == [], "its first host is not touched"
+    played = second.ansible(playbook=str(tmp_path / "second" / "play.yml"))
+    assert "breaker group:farm is open since" in played.stdout and "it was called" not in played.stdout
+    assert served.call("GET", "/api/v2/holdfast/breakers/service:repository/")["totals"]["calls"] == 1
+    for house in (first, second):
+        assert not (house.folder / "home" / "breakers.db").exists(), "the own store has none"
+        for path in house.folder.rglob("*"):
+            assert not path.is_file() or served.token.encode() not in path.read_bytes(), path
+    assert served.token not in json.dumps([done.stdout, played.stdout, played.stderr]) + served.log.read_text()
+    served.call("POST", "/api/v2/holdfast/breakers/group:farm/reset/", {"why": "repaired"})
+    assert "it was called" in second.ansible(playbook=str(tmp_path / "second" / "play.yml")).stdout
+
+
+def test_without_the_controller_nothing_is_let_through(tmp_path: Path) -> None:
+    with controller(tmp_path / "controller", catalog=False) as served:
+        house = machine(tmp_path / "first", served)
+    done = house.launch("farming")
+    words = " ".join(done.stdout.split())
+    assert done.returncode != 0 and started(house) == [], done.stdout
+    assert f"{served.url}/api/v2/holdfast/breakers/group:farm/ask/ refuses connections" in words
+    played = house.ansible(playbook=str(tmp_path / "first" / "play.yml"))
+    assert played.returncode != 0 and "it was called" not in played.stdout
+    assert played.stdout.count("refuses connections; see that the controller runs") >= 2, played.stdout
