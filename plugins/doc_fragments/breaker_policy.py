@@ -65,6 +65,8 @@ options:
       - A circuit breaker that is told what was found, see M(holdfast.ops.circuit_breaker). A host that is not healthy,
         or not reachable, is a failed call; how long a call took is what the slowest probe took for its last answer.
       - It is only told, never asked. Nothing is told in check mode.
+      - It lies with the controller that E(HOLDFAST_BREAKERS_URL) names, otherwise in the store. The task fails when
+        it cannot be told.
       - Policy options that are given hold from then on for everybody; those that are not given stay as they are.
     type: dict
     suboptions:

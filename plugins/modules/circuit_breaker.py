@@ -12,8 +12,10 @@ short_description: Ask a circuit breaker before a call, and report to it after t
 description:
   - A circuit breaker remembers how calls of a target ended, and refuses further ones for a while when too many of them
     failed or were slow. A failure of an outside service then does not spread, and is noticed at once.
-  - Breakers lie in the store (E(HOLDFAST_STORE), else E(HOLDFAST_HOME)), so that all who share the store see the same
-    state, and it lasts beyond the play.
+  - Breakers lie with the controller that E(HOLDFAST_BREAKERS_URL) names, otherwise in the store (E(HOLDFAST_STORE),
+    else E(HOLDFAST_HOME)). All who ask the same controller, or share the store, see the same state, and it lasts beyond
+    the play.
+  - A breaker that cannot be asked lets nothing through. The task fails and says why.
   - With O(state=allow) the task fails at once when the breaker is open, and says since when, why, and when it will try
     again. What follows belongs in the C(rescue) of a block, such as a way to do it by hand.
   - An open breaker that has waited long enough becomes half-open and lets some trial calls through. When they go well,
@@ -88,6 +90,10 @@ attributes:
     description: Runs on the controlling side and connects to no host.
 notes:
   - Policy options that are given hold from then on for everybody; those that are not given stay as they are.
+  - A controller is asked with the token in E(HOLDFAST_BREAKERS_TOKEN), else with that in E(CONTROLLER_OAUTH_TOKEN)
+    where E(CONTROLLER_HOST) is the same address. Its user needs a role to launch some template, and for O(state=open),
+    O(state=closed), O(state=disabled) and O(state=reset) must administer an organization. These are variables of the
+    environment in which Ansible itself runs.
   - RV(ignore:changed) is true when the state of the breaker or its policy changed, not for every call that is counted.
 seealso:
   - module: holdfast.ops.health_check

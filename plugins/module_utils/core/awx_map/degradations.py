@@ -228,8 +228,9 @@ FEATURES: Mapping[str, Feature] = {
     ),
     "breakers": Feature(
         "an open circuit breaker stops the run before its next batch, and the declared path is taken",
-        "the node's own job asks and tells the breaker, in a shared HOLDFAST_STORE; when it refuses, that job fails: "
-        "nothing before it is undone, and a fallback runs after every failure of what it stands in for",
+        "the node's own job asks and tells the breaker, with the controller that HOLDFAST_BREAKERS_URL names or in a "
+        "shared HOLDFAST_STORE; when it refuses, that job fails: nothing before it is undone, and a fallback runs "
+        "after every failure of what it stands in for",
         _each(lambda view, component: breaker_of(component, view.item(component)) is not None),
     ),
     "max_parallel": Feature(
