@@ -28,11 +28,13 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import secret_texts
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow import outcome, plan, resume, states, views
+from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.breaking import Asker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conductor import Conductor
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Graph
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import (
+    breakers,
     check_nodes,
     home,
     hosts,
@@ -111,6 +113,7 @@ class Session:
         self.who = order.requested_by or inbox.me()
         self.ears = Ears(lines, order.stay, self.who)
         self.store = RunsStore(home.store())
+        self.breakers = breakers.used(self.store.store)
         self.secrets = RunSecrets.from_dict(order.secrets)
         self.named_secrets = secrets_source.read()
         self.options = RunOptions.from_dict(order.options)
@@ -189,7 +192,8 @@ class Session:
 
     def mask(self, found: Launch) -> Mask:
         """Hides everything that is known to be secret."""
-        return Mask([*self.secrets.texts(), *found.secret_answers(), *secret_texts(self.named_secrets)])
+        named = secret_texts(self.named_secrets)
+        return Mask([*self.secrets.texts(), *found.secret_answers(), *named, *breakers.secrets()])
 
     # --- conducting ---------------------------------------------------------------------------------------------
 
@@ -202,8 +206,8 @@ class Session:
         journal = Journal(run.journal_path)
         locks = Locks(self.store.store, run.id, time.time, self.watcher.hold)
         try:
-            launcher = self.launcher(run.id, run.path, found, files)
-            Supervisor(run, conductor, journal, launcher, locks, self.feed, self.ears.arrivals).conduct([])
+            launcher, asker = self.launcher(run.id, run.path, found, files), Asker(self.breakers)
+            Supervisor(run, conductor, journal, launcher, locks, self.feed, self.ears.arrivals, asker=asker).conduct([])
         except StoreBroken as error:
             self._say_broken(run, error)
             return states.ERROR

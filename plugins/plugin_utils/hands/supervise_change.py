@@ -27,7 +27,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.maskin
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.references import unsafe
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import DO, Execution, HostResult
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.inputs import ExecutionInputs
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home, inbox
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import breakers, home, inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.ansible_child import require_runner
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed, LineOrder, Lines
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import (
@@ -113,7 +113,7 @@ def _context(order: ChangeOrder, run_id: str, folder: Path) -> LaunchContext:
         arguments=(*files.arguments(), *_extra_arguments(order.extra, folder / "secrets")),
         implicit_localhost=order.implicit_localhost,
         check=order.check,
-        mask=Mask(secrets.texts()),
+        mask=Mask([*secrets.texts(), *breakers.secrets()]),
     )
 
 

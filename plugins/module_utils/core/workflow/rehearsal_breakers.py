@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import builtins
+from collections.abc import Callable, Iterable, Mapping
 from typing import Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core import durations
-from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import model, rules
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker import keeping, model, rules, words
 from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.model import Breaker, Policy
-from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.rules import Answer, Call
+from ansible_collections.holdfast.ops.plugins.module_utils.core.breaker.words import Heard, Word
 
 REHEARSED = "the rehearsal says so"
+_HOWS: Mapping[str, str] = {"open": words.TRIP, "disabled": words.DISABLE, "closed": words.CLOSE}
 
 
-class Memory:
+class Memory(keeping.Breakers):
     """Keeps breakers as long as the rehearsal plays. ``given``: how they stand at first, by target."""
 
     def __init__(self, clock: Callable[[], float], given: Mapping[str, str]) -> None:
@@ -27,41 +29,39 @@ class Memory:
 
     def put(self, target: str, how: str) -> None:
         """Somebody changes a breaker: ``open``, ``closed``, ``disabled``, or open for a duration."""
-        breaker, now = self._of(target), self._clock()
-        if how == "open":
-            after = rules.trip(breaker, now, REHEARSED)
-        elif how == "disabled":
-            after = rules.disable(breaker, now, REHEARSED)
-        elif how == "closed":
-            after = rules.close(breaker, now, REHEARSED)
+        if how in _HOWS:
+            self.say(target, Word(_HOWS[how], why=REHEARSED))
         else:
-            after = rules.trip(breaker, now, REHEARSED, wait=durations.parse(how))
-        self._known[target] = after
+            self.say(target, Word(words.TRIP, why=REHEARSED, wait=durations.parse(how)))
 
-    def _of(self, target: str, policy: Optional[Policy] = None) -> Breaker:
-        breaker = self._known.get(target) or model.new(target)
-        return breaker if policy is None else rules.with_policy(breaker, policy, self._clock())
+    @property
+    def place(self) -> str:
+        """Nowhere else."""
+        return "the rehearsal"
 
-    def ask(self, target: str, by: str = "", policy: Optional[Policy] = None) -> Answer:
-        """May the target be called now?"""
-        self._known[target], answer = rules.ask(self._of(target, policy), self._clock(), by)
-        return answer
+    def now(self) -> float:
+        """The moment of the rehearsal."""
+        return self._clock()
 
-    def look(self, target: str) -> Answer:
-        """What it would answer now."""
-        return rules.ask(self._of(target), self._clock())[1]
+    def say(self, target: str, word: Word, policy: Optional[Policy] = None) -> Heard:
+        """Say a word to a breaker."""
+        heard = words.hear(self._known.get(target) or model.new(target), self._clock(), word, policy)
+        self._known[target] = heard.breaker
+        return heard
 
-    def report(self, target: str, calls: Sequence[Call], policy: Optional[Policy] = None) -> None:
-        """Report how calls ended."""
-        breaker = self._of(target, policy)
-        for call in calls:
-            breaker = rules.report(breaker, self._clock(), call)
-        self._known[target] = breaker
+    def get(self, target: str) -> Optional[Breaker]:
+        """A breaker as it is now; None when nothing was ever said to it."""
+        found = self._known.get(target)
+        return None if found is None else rules.at(found, self._clock())
 
-    def release(self, target: str, trial: int) -> None:
-        """Give back a trial that was not made."""
-        self._known[target] = rules.release(self._of(target), self._clock(), trial)
+    def list(self) -> builtins.list[Breaker]:
+        """All breakers as they are now, by target."""
+        return [rules.at(self._known[target], self._clock()) for target in sorted(self._known)]
+
+    def shut(self) -> None:
+        """Nothing is open."""
 
     def states(self, targets: Iterable[str]) -> dict[str, str]:
         """How these breakers stand now."""
-        return {target: rules.at(self._of(target), self._clock()).state for target in targets}
+        found = {target: self.get(target) for target in targets}
+        return {target: breaker.state if breaker else model.CLOSED for target, breaker in found.items()}

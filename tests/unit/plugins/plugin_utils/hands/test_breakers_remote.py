@@ -87,4 +87,7 @@ def test_what_is_no_token_is_refused_and_not_repeated(token: str) -> None:
 def test_a_token_is_shown_nowhere() -> None:
     found = named(HOLDFAST_BREAKERS_TOKEN="s3cret")
     assert found is not None
+    assert breakers.secrets({"HOLDFAST_BREAKERS_URL": URL, "HOLDFAST_BREAKERS_TOKEN": "s3cret"}) == ["s3cret"]
+    assert breakers.secrets({**AWX, "HOLDFAST_BREAKERS_URL": URL}) == ["of-awx"]
+    assert breakers.secrets(AWX) == [], "nothing of it is used"
     assert "s3cret" not in f"{found!r} {found} {ControllerApi(found)!r} {ControllerApi(found).problem('/', 'x')}"

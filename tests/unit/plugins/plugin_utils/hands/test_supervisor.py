@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -27,7 +28,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conduct
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change, Execution, HostResult
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node, NodeBreaker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import inbox
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import controller_api, inbox
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd
@@ -382,3 +383,18 @@ def test_breakers_that_cannot_be_asked_start_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreBroken, match="cannot use the breakers"):
         house.conduct()
     assert house.plays.started == []
+
+
+def test_a_controller_that_cannot_be_asked_for_breakers_lets_nothing_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("HOLDFAST_BREAKERS_URL", url)
+    monkeypatch.setenv("HOLDFAST_BREAKERS_TOKEN", "s3cret")
+    monkeypatch.setattr(controller_api, "PAUSE", 0.01)
+    house = House(tmp_path, guarded("wait"))
+    with pytest.raises(StoreBroken, match=f"^{url}/api/v2/holdfast/breakers/{JIRA}/ask/ refuses connections") as caught:
+        house.conduct()
+    assert house.plays.started == [] and house.locks.held == frozenset() and "s3cret" not in str(caught.value)
+    assert Breakers(tmp_path).list() == [], "the store is not asked in its place"
