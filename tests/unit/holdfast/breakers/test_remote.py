@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import http.server
+import ipaddress
+import json
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -26,6 +32,9 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import (
     controller_api,
 )
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.controller_api import Server
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from holdfast.auth import tokens
 from holdfast.cli.app import app as command
 from holdfast.context import Controller
@@ -227,6 +236,21 @@ class Stranger(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextlib.contextmanager
+def served(kind: type[Stranger], context: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a stranger that answers, over TLS where there is a ``context``."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http{'s' if context else ''}://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
@@ -243,17 +267,45 @@ class Stranger(http.server.BaseHTTPRequestHandler):
 )
 def test_what_is_no_controller_of_holdfast_is_no_yes(status: int, body: bytes, said: str) -> None:
     kind = type("Its", (Stranger,), {"heard": [], "answer": (status, body)})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            keeper = breakers_remote.Breakers(Server(f"http://127.0.0.1:{server.server_address[1]}", "t"))
-            for told in every_word(keeper):
-                assert said in told
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(kind) as address:
+        for told in every_word(breakers_remote.Breakers(Server(address, "t"))):
+            assert said in told
     assert len(kind.heard) == 7, "no redirection is followed, and nothing that was heard is sent again"  # type: ignore[attr-defined]
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    """A certificate for this machine that nobody trusts yet, and its key: two files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(pem)
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+def test_a_certificate_is_checked_before_the_token_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trusted, key = certificate(tmp_path)
+    answer = json.dumps(Answer(True, model.CLOSED)._asdict()).encode()
+    kind = type("Its", (Stranger,), {"heard": [], "answer": (200, answer)})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(trusted, key)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    with served(kind, context) as address:
+        with pytest.raises(HoldfastError, match=r"a certificate that is not trusted \(self-.*in SSL_CERT_FILE$"):
+            breakers_remote.Breakers(Server(address, "t")).look(JIRA)
+        assert kind.heard == []  # type: ignore[attr-defined]
+        assert breakers_remote.Breakers(Server(address, "t", verify=False)).look(JIRA).allowed
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        assert breakers_remote.Breakers(Server(address, "t")).look(JIRA).allowed
 
 
 # --- for people -------------------------------------------------------------------------------------------------------
