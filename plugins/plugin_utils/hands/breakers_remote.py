@@ -115,7 +115,7 @@ class Breakers(keeping.Breakers):
         """Say a word to a breaker, by one request."""
         body = word.to_dict() if policy is None else {**word.to_dict(), "policy": asdict(policy)}
         path = f"{_path(target)}{word.kind}/"
-        heard = self._read(path, self._api.good("POST", path, body), lambda data: words.heard_from(data, word))
+        heard = self._read(path, self._api.good("POST", path, body), lambda data: _mine(target, data, word))
         self._refusals.pop(target, None)
         self._clock_is(heard.at)
         return heard
@@ -139,7 +139,10 @@ class Breakers(keeping.Breakers):
         answer = self._api.ask("GET", path)
         if answer.status == 404 and isinstance(answer.data, dict) and answer.data.get("target") == target:
             return None
-        return self._read(path, self._api.data_of(path, answer), self._shown)
+        found = self._read(path, self._api.data_of(path, answer), self._shown)
+        if found.target != target:
+            raise self._api.problem(path, f"tells of the breaker {found.target}", NOT_HOLDFAST)
+        return found
 
     def list(self) -> list[Breaker]:
         """All breakers as they are now, by target."""
@@ -169,6 +172,14 @@ class Breakers(keeping.Breakers):
         except (HoldfastError, KeyError, TypeError, ValueError, AttributeError) as error:
             why = str(error) if isinstance(error, HoldfastError) else f"{type(error).__name__}: {error}"
             raise self._api.problem(path, f"sent what cannot be read: {why}", NOT_HOLDFAST) from error
+
+
+def _mine(target: str, data: Any, word: Word) -> Heard:
+    """What came of a word to this breaker and to no other."""
+    heard = words.heard_from(data, word)
+    if heard.breaker.target != target:
+        raise HoldfastError(f"it tells of the breaker {heard.breaker.target}")
+    return heard
 
 
 def _path(target: str) -> str:

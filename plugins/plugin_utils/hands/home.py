@@ -44,7 +44,10 @@ def store(environ: Optional[Mapping[str, str]] = None) -> Path:
     env = os.environ if environ is None else environ
     named = env.get(STORE, "")
     if "://" in named:
-        raise HoldfastError(f"{STORE}={named}: this Holdfast reads stores that are folders; name a folder")
+        raise HoldfastError(
+            f"{STORE}={named}: this Holdfast reads stores that are folders; name a folder, and name a controller that "
+            "keeps breakers in HOLDFAST_BREAKERS_URL"
+        )
     path = Path(named).expanduser().absolute() if named else home(env)
     odd = sorted(set(str(path)) & set(_ODD))
     if odd:

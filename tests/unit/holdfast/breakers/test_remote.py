@@ -273,6 +273,20 @@ def test_what_is_no_controller_of_holdfast_is_no_yes(status: int, body: bytes, s
     assert len(kind.heard) == 7, "no redirection is followed, and nothing that was heard is sent again"  # type: ignore[attr-defined]
 
 
+def test_an_answer_about_another_breaker_is_none(store: breakers_store.Breakers) -> None:
+    other = store.report("service:other", Call(False))
+    heard = words.Heard(other, 1.0, False, Answer(True, model.CLOSED)).to_dict()
+    shown = {"at": 1.0, "data": other.to_dict()}
+    for data, way in (
+        (heard, lambda keeper: keeper.ask(JIRA)),
+        (heard, lambda keeper: keeper.reset(JIRA, "", "")),
+        (shown, lambda keeper: keeper.get(JIRA)),
+    ):
+        kind = type("Its", (Stranger,), {"heard": [], "answer": (200, json.dumps(data).encode())})
+        with served(kind) as address, pytest.raises(HoldfastError, match="tells of the breaker service:other"):
+            way(breakers_remote.Breakers(Server(address, "t")))
+
+
 def certificate(folder: Path) -> tuple[str, str]:
     """A certificate for this machine that nobody trusts yet, and its key: two files."""
     key = ec.generate_private_key(ec.SECP256R1())
