@@ -72,7 +72,8 @@ OF_PEOPLE = (TRIP, DISABLE, CLOSE, RESET)
 class Heard(NamedTuple):
     """What came of a word: the breaker after it, the moment by the keeper's clock, and the answer to a question.
 
-    ``changed``: its state or its policy is another one; calls that are counted change neither.
+    ``changed``: its state or its policy is another one by this word; what time alone does to an open one, and calls that
+    are counted, are no change.
     """
 
     breaker: Breaker
@@ -90,7 +91,7 @@ def hear(breaker: Breaker, now: float, word: Word, policy: Optional[Policy] = No
     """Say a word to a breaker. ``policy``, where it is given, holds from now on."""
     before = breaker if policy is None else rules.with_policy(breaker, policy, now)
     after, answer = _SAID[word.kind](before, now, word)
-    changed = (after.state, after.policy) != (breaker.state, breaker.policy)
+    changed = (after.state, after.policy) != (rules.at(breaker, now).state, breaker.policy)
     return Heard(after, now, changed, answer)
 
 

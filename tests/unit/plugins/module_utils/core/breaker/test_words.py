@@ -78,6 +78,8 @@ def test_it_tells_whether_state_or_policy_changed() -> None:
     assert hear(JIRA, 1.0, failed, ONE).changed is True
     assert hear(JIRA, 1.0, Word(words.ASK), ONE).changed is True, "its policy is another one"
     assert hear(JIRA, 1.0, Word(words.ASK), Policy()).changed is False
+    opened = rules.trip(JIRA, 1.0, "down", "alice", 5.0)
+    assert hear(opened, 9.0, Word(words.ASK))[:3] == (rules.ask(opened, 9.0)[0], 9.0, False), "it was half-open already"
 
 
 def test_calls_without_a_duration_took_the_time_since_they_were_permitted() -> None:
