@@ -72,8 +72,8 @@ OF_PEOPLE = (TRIP, DISABLE, CLOSE, RESET)
 class Heard(NamedTuple):
     """What came of a word: the breaker after it, the moment by the keeper's clock, and the answer to a question.
 
-    ``changed``: its state or its policy is another one by this word; what time alone does to an open one, and calls that
-    are counted, are no change.
+    ``changed``: its state or its policy is another one by this word; what time alone does to an open one is no change,
+    nor are calls that are counted.
     """
 
     breaker: Breaker
