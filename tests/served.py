@@ -114,10 +114,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def controller(home: Path | None = None, catalog: bool = True, **environment: str) -> Iterator[Served]:
+def controller(home: Path | None = None, catalog: bool = True, port: int = 0, **environment: str) -> Iterator[Served]:
     """Serve a new controller from a folder of its own, or from ``home``, until the block ends.
 
-    ``catalog`` false leaves out the shipped catalog, so that there is only what every AWX begins with.
+    ``catalog`` false leaves out the shipped catalog, so that there is only what every AWX begins with. ``port`` 0 is
+    any that is free.
     """
     with contextlib.ExitStack() as stack:
         folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -125,7 +126,7 @@ def controller(home: Path | None = None, catalog: bool = True, **environment: st
         log = stack.enter_context((folder / "serve.log").open("a", encoding="utf-8"))
         program = _SERVE if catalog else _WITHOUT_CATALOG
         process = subprocess.Popen(
-            [sys.executable, "-c", program, "serve", "--port", "0"],
+            [sys.executable, "-c", program, "serve", "--port", str(port)],
             env={**_environment(folder), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

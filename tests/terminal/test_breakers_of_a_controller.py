@@ -33,20 +33,20 @@ farm:
         breaker: {target: group:farm, wait_duration_in_open_state: 1h}
 """
 PLAY = """
-- hosts: f1
+- hosts: f1:f2
   gather_facts: false
   tasks:
     - name: Ask whether the farm may be called
       holdfast.ops.circuit_breaker: {target: "group:farm"}
+      when: inventory_hostname == 'f1'
     - name: Call it
-      ansible.builtin.debug: {msg: it was called}
-- hosts: f2
-  gather_facts: false
-  tasks:
+      ansible.builtin.debug: {msg: "{{ 'reached ' ~ inventory_hostname }}"}
+      when: inventory_hostname == 'f1'
     - name: Check what is healthy
       holdfast.ops.health_check:
         probes: [{argv: ["true"]}]
         breaker: {target: "service:repository"}
+      when: inventory_hostname == 'f2'
 """
 
 
@@ -83,7 +83,7 @@ def test_what_one_machine_learns_stops_the_other(served: Served, tmp_path: Path)
     assert "breaker group:farm is open since" in " ".join(second.launch("farming").stdout.split())
     assert started(second) == [], "its first host is not touched"
     played = second.ansible(playbook=str(tmp_path / "second" / "play.yml"))
-    assert "breaker group:farm is open since" in played.stdout and "it was called" not in played.stdout
+    assert "breaker group:farm is open since" in played.stdout and "reached f1" not in played.stdout
     assert served.call("GET", "/api/v2/holdfast/breakers/service:repository/")["totals"]["calls"] == 1
     for house in (first, second):
         assert not (house.folder / "home" / "breakers.db").exists(), "the own store has none"
@@ -91,16 +91,24 @@ def test_what_one_machine_learns_stops_the_other(served: Served, tmp_path: Path)
             assert not path.is_file() or served.token.encode() not in path.read_bytes(), path
     assert served.token not in json.dumps([done.stdout, played.stdout, played.stderr]) + served.log.read_text()
     served.call("POST", "/api/v2/holdfast/breakers/group:farm/reset/", {"why": "repaired"})
-    assert "it was called" in second.ansible(playbook=str(tmp_path / "second" / "play.yml")).stdout
+    assert "reached f1" in second.ansible(playbook=str(tmp_path / "second" / "play.yml")).stdout
 
 
-def test_without_the_controller_nothing_is_let_through(tmp_path: Path) -> None:
+def test_without_the_controller_nothing_is_let_through_and_a_run_goes_on_when_it_is_back(tmp_path: Path) -> None:
     with controller(tmp_path / "controller", catalog=False) as served:
         house = machine(tmp_path / "first", served)
-    done = house.launch("farming")
-    words = " ".join(done.stdout.split())
-    assert done.returncode != 0 and started(house) == [], done.stdout
-    assert f"{served.url}/api/v2/holdfast/breakers/group:farm/ask/ refuses connections" in words
     played = house.ansible(playbook=str(tmp_path / "first" / "play.yml"))
-    assert played.returncode != 0 and "it was called" not in played.stdout
+    assert played.returncode != 0 and "reached f1" not in played.stdout
     assert played.stdout.count("refuses connections; see that the controller runs") >= 2, played.stdout
+    begun = house.start("farming")
+    assert begun.stdout is not None
+    before: list[str] = []
+    for line in begun.stdout:
+        before.append(line)
+        if "waiting: " in line:
+            break
+    assert f"{served.url}/api/v2/holdfast/breakers/group:farm/ask/ refuses connections" in before[-1], before
+    assert started(house) == []
+    with controller(tmp_path / "controller", catalog=False, port=served.port):
+        rest = begun.communicate(timeout=120)[0]
+        assert started(house) == HOSTS[:3], rest

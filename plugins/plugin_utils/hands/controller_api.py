@@ -37,6 +37,10 @@ _REMEDIES: Mapping[int, str] = {
 }
 
 
+class NoAnswer(HoldfastError):
+    """There was no answer, or only that it cannot be given now: asked again later, there may be one."""
+
+
 class Server(NamedTuple):
     """A controller: its address without a slash at the end, a token for it, and whether its certificate is checked."""
 
@@ -84,14 +88,21 @@ class ControllerApi:
         remedy = _REMEDIES.get(answer.status, "")
         if 300 <= answer.status < 400:
             remedy = "name the address that it leads to, if that is the controller"
-        raise self.problem(path, f"answers {answer.status}{f': {said}' if said else ''}", remedy)
+        kind = NoAnswer if answer.status >= 500 else HoldfastError
+        raise kind(self._told(path, f"answers {answer.status}{f': {said}' if said else ''}", remedy))
 
     def problem(self, path: str, what: str, remedy: str = "") -> HoldfastError:
         """An error about a request: the address, what is wrong, and what to do."""
-        return HoldfastError(f"{self.url}{path} {what}{f'; {remedy}' if remedy else ''}")
+        return HoldfastError(self._told(path, what, remedy))
+
+    def _told(self, path: str, what: str, remedy: str) -> str:
+        return f"{self.url}{path} {what}{f'; {remedy}' if remedy else ''}"
 
     def ask(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Answer:
-        """The answer to a request, whatever its status; raises HoldfastError where there is none."""
+        """The answer to a request, whatever its status; raises NoAnswer where there is none.
+
+        Raises HoldfastError where it comes from nobody who can be trusted with the question, or is not JSON.
+        """
         request = urllib.request.Request(f"{self.url}{path}", method=method)
         request.add_header("Authorization", f"Bearer {self._token}")
         request.add_header("Accept", "application/json")
@@ -105,8 +116,8 @@ class ControllerApi:
                 time.sleep(PAUSE)
                 return self._sent(request)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            what, remedy = _failure(error)
-            raise self.problem(path, what, remedy) from error
+            kind = HoldfastError if isinstance(error, (ssl.SSLCertVerificationError, ValueError)) else NoAnswer
+            raise kind(self._told(path, *_failure(error))) from error
 
     def _sent(self, request: urllib.request.Request) -> Answer:
         try:

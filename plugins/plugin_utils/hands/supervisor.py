@@ -48,8 +48,9 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import breakers
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd, Heard
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.locks import Holder, Locks
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.patient_asker import PatientAsker
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.progress import Progress
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, Run, StoreBroken
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import Journal, Run
 
 POLL = 0.25
 """Seconds between two looks into the inbox, or at a lock that another run holds."""
@@ -109,7 +110,7 @@ class Supervisor:
         self._locks = locks
         self._feed = feed
         self._arrivals = arrivals
-        self._asker = asker or Asker(breakers.used(run.path.parents[1], clock=clock))
+        self._asker = PatientAsker(asker or Asker(breakers.used(run.path.parents[1], clock=clock)))
         self._clock = clock
         self._progress = Progress(conductor.graph, conductor.record)
         self._changes: list[Change] = []
@@ -283,11 +284,11 @@ class Supervisor:
         return True
 
     def _refuses(self, decision: Start) -> bool:
-        """Whether the breaker before an execution refuses: it waits, as for a lock, or the conductor hears of it."""
-        try:
-            refusal = self._asker.refusal(self.run.id, decision)
-        except HoldfastError as error:
-            raise StoreBroken(str(error)) from error
+        """Whether the breaker before an execution refuses: it waits, as for a lock, or the conductor hears of it.
+
+        Raises StoreBroken when breakers cannot be asked and nothing runs that would be ended by it.
+        """
+        refusal = self._asker.refusal(self.run.id, decision, bool(self.conductor.live.running))
         if refusal is None or decision.breaker is None:
             return False
         self._free(decision.locks)

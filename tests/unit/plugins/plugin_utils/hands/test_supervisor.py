@@ -28,7 +28,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.conduct
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.events import Change, Execution, HostResult
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.graph import Edge, Graph, Node, NodeBreaker
 from ansible_collections.holdfast.ops.plugins.module_utils.core.workflow.record import Record
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import controller_api, inbox
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import controller_api, inbox, patient_asker
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_store import Breakers
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.feed import Feed
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.launcher import ExecutionEnd
@@ -385,16 +385,35 @@ def test_breakers_that_cannot_be_asked_start_nothing(tmp_path: Path) -> None:
     assert house.plays.started == []
 
 
-def test_a_controller_that_cannot_be_asked_for_breakers_lets_nothing_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def gone(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a controller that keeps the breakers and cannot be reached, for a run of little patience."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     monkeypatch.setenv("HOLDFAST_BREAKERS_URL", url)
     monkeypatch.setenv("HOLDFAST_BREAKERS_TOKEN", "s3cret")
     monkeypatch.setattr(controller_api, "PAUSE", 0.01)
-    house = House(tmp_path, guarded("wait"))
-    with pytest.raises(StoreBroken, match=f"^{url}/api/v2/holdfast/breakers/{JIRA}/ask/ refuses connections") as caught:
+    monkeypatch.setattr(patient_asker, "PATIENCE", 0.5)
+    monkeypatch.setattr(patient_asker, "ASK_AGAIN", 0.1)
+    return url
+
+
+def test_a_controller_that_cannot_be_asked_for_breakers_lets_nothing_start(tmp_path: Path, gone: str) -> None:
+    house = House(tmp_path, guarded("stop"))
+    with pytest.raises(
+        StoreBroken, match=f"^{gone}/api/v2/holdfast/breakers/{JIRA}/ask/ refuses connections"
+    ) as caught:
         house.conduct()
     assert house.plays.started == [] and house.locks.held == frozenset() and "s3cret" not in str(caught.value)
     assert Breakers(tmp_path).list() == [], "the store is not asked in its place"
+    assert [line for line in house.lines if "refuses connections" in line] == [f"  waiting: {caught.value}"]
+
+
+def test_a_controller_that_cannot_be_asked_for_breakers_ends_nothing_that_runs(tmp_path: Path, gone: str) -> None:
+    asking = node("b", breaker=NodeBreaker(JIRA, "stop", Policy()))
+    house = House(tmp_path, Graph([node("a"), asking]), {"a": "never"})
+    later = threading.Timer(1.5, lambda: house.arrivals.put(CancelWanted("bob")))
+    later.start()
+    assert house.conduct() == states.CANCELED, "it is not abandoned while something runs, and hears who cancels it"
+    assert house.plays.started == ["a"] and house.plays.ended == [("a", "cancel")]
+    assert sum(gone in line for line in house.lines) == 1
