@@ -40,14 +40,14 @@ def used(
 def secrets(environ: Optional[Mapping[str, str]] = None) -> list[str]:
     """What of this environment must be hidden in all that is said and kept: tokens for the controller."""
     env = os.environ if environ is None else environ
-    names = (breakers_remote.TOKEN, breakers_remote.AWX_TOKEN) if env.get(breakers_remote.URL) else ()
+    names = (breakers_remote.TOKEN, breakers_remote.AWX_TOKEN) if env.get(breakers_remote.URL, "").strip() else ()
     return [env[name].strip() for name in names if env.get(name, "").strip()]
 
 
 def kept(store: Path, environ: Optional[Mapping[str, str]] = None) -> Breakers:
     """The breakers that a controller keeps for others, in its store; raises HoldfastError where it is told to ask."""
     env = os.environ if environ is None else environ
-    if env.get(breakers_remote.URL, ""):
+    if env.get(breakers_remote.URL, "").strip():
         raise HoldfastError(
             f"{breakers_remote.URL} is set, and a controller asks no other one for breakers: it keeps them itself, in "
             f"{store}; start it without {breakers_remote.URL}"
