@@ -22,7 +22,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 
 from holdfast.api import activity, pages
 from holdfast.api.call import Call, Reply
-from holdfast.api.errors import ApiError, Invalid, NotFound
+from holdfast.api.errors import ApiError, Invalid
 from holdfast.api.registry import Field, Page, Registry
 from holdfast.auth.policies.breakers import check_calls, check_decides
 
@@ -105,7 +105,7 @@ def _detail(call: Call) -> Reply:
         found = keeper.get(target)
     if found is None:
         # The target tells those who ask for it from those who ask a server that has no breakers.
-        return Reply(404, {**NotFound(detail=f"There is no breaker '{target}'.").body, "target": target})
+        return Reply(404, {"detail": f"There is no breaker '{target}'.", "target": target})
     return Reply(body=_shown(call, [found], keeper.now())[0])
 
 
