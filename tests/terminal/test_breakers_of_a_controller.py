@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,22 @@ PLAY = """
         breaker: {target: "service:repository"}
       when: inventory_hostname == 'f2'
 """
+
+
+CREDENTIAL_TYPE = {
+    "name": "Breakers of Holdfast",
+    "kind": "cloud",
+    "inputs": {
+        "fields": [
+            {"id": "url", "type": "string", "label": "Address of the controller"},
+            {"id": "token", "type": "string", "label": "Token", "secret": True},
+        ],
+        "required": ["url", "token"],
+    },
+    "injectors": {"env": {"HOLDFAST_BREAKERS_URL": "{{ url }}", "HOLDFAST_BREAKERS_TOKEN": "{{ token }}"}},
+}
+"""As docs/breakers.md gives it for AAP."""
+LOCAL = json.dumps({"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"})
 
 
 def machine(folder: Path, served: Served) -> House:
@@ -112,3 +129,47 @@ def test_without_the_controller_nothing_is_let_through_and_a_run_goes_on_when_it
     with controller(tmp_path / "controller", catalog=False, port=served.port):
         rest = begun.communicate(timeout=120)[0]
         assert started(house) == HOSTS[:3], rest
+
+
+def test_a_job_asks_the_controller_of_its_credential_and_otherwise_the_store_of_its_own(
+    served: Served, tmp_path: Path
+) -> None:
+    with controller(tmp_path / "other", catalog=False) as other:
+
+        def made(path: str, **body: Any) -> int:
+            return int(other.call("POST", f"/api/v2/{path}/", body)["id"])
+
+        def ended(*credentials: int) -> tuple[str, str]:
+            """How a job ended, and all that is kept of it."""
+            job = made(f"job_templates/{template}/launch", credentials=credentials)
+            found = other.wait(f"/api/v2/jobs/{job}/")
+            events = other.call("GET", f"/api/v2/jobs/{job}/job_events/?page_size=200")["results"]
+            return found["status"], json.dumps([found, events])
+
+        (other.projects / "plays").mkdir(parents=True)
+        (other.projects / "plays" / "play.yml").write_text(PLAY)
+        inventory = made("inventories", name="farm", organization=1, variables=LOCAL)
+        for name in HOSTS[:2]:
+            made("hosts", name=name, inventory=inventory)
+        project = made("projects", name="plays", organization=1, local_path="plays")
+        template = made(
+            "job_templates",
+            name="ask",
+            inventory=inventory,
+            project=project,
+            playbook="play.yml",
+            ask_credential_on_launch=True,
+        )
+        inputs = {"url": served.url, "token": served.token}
+        kind = made("credential_types", **CREDENTIAL_TYPE)
+        credential = made("credentials", name="breakers", organization=1, credential_type=kind, inputs=inputs)
+        served.call("POST", "/api/v2/holdfast/breakers/group:farm/trip/", {"why": "it burns"})
+        state, kept = ended(credential)
+        assert state == "failed" and "breaker group:farm is held open by admin since" in kept, kept
+        assert served.url in kept and served.token not in kept + other.log.read_text()
+        assert served.call("GET", "/api/v2/holdfast/breakers/service:repository/")["totals"]["calls"] == 1
+        assert other.call("GET", "/api/v2/holdfast/breakers/")["count"] == 0
+        assert ended()[0] == "successful", "its own store has no open breaker"
+        other.call("POST", "/api/v2/holdfast/breakers/group:farm/trip/", {"why": "it burns here too"})
+        state, kept = ended()
+        assert state == "failed" and "it burns here too" in kept

@@ -27,6 +27,8 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.controller_api 
 )
 
 URL, TOKEN = "HOLDFAST_BREAKERS_URL", "HOLDFAST_BREAKERS_TOKEN"
+FOR_JOBS = (URL, TOKEN)
+"""What a credential may bring into a job, of all that Holdfast's own variables say."""
 AWX_HOST, AWX_TOKEN, AWX_VERIFY = "CONTROLLER_HOST", "CONTROLLER_OAUTH_TOKEN", "CONTROLLER_VERIFY_SSL"
 """What AWX's clients are told by: taken for the same address only, for their token may be one of another server."""
 ROOT = "/api/v2/holdfast/breakers/"

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.variables.masking import Mask
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_remote import FOR_JOBS
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from holdfast.jobs.credentials import HIDDEN, CredentialValue
@@ -24,13 +25,18 @@ RESERVED_NAMES = ("VIRTUAL_ENV", "PATH", "PYTHONPATH", "JOB_ID", "INVENTORY_ID",
                   "CALLBACK_QUEUE", "CALLBACK_CONNECTION", "CACHE", "JOB_CALLBACK_DEBUG", "INVENTORY_HOSTVARS",
                   "AWX_HOST", "PROJECT_REVISION", "SUPERVISOR_CONFIG_PATH")  # fmt: skip
 _OWN_NAMES = ("HOLDFAST_", "AWX_PRIVATE_DATA_DIR", "AWX_ISOLATED_DATA_DIR")
-"""By these the processes and files of a job are found; AWX's list has no need of them."""
+"""By these the processes and files of a job are found; AWX's list has no need of them.
+
+A credential may say whom a job asks for breakers, but nothing else of Holdfast's.
+"""
 
 
 def problem_of_name(name: str) -> str:
     """What is wrong with a variable of the environment that a credential would set; "" when it may be set."""
     if name.startswith("ANSIBLE_"):
         return f"Environment variable {name} may affect Ansible configuration so its use is not allowed in credentials."
+    if name in FOR_JOBS:
+        return ""
     if name in RESERVED_NAMES or name.startswith(_OWN_NAMES):
         return f"Environment variable {name} is not allowed to be used in credentials."
     return ""

@@ -87,7 +87,8 @@ def test_awxs_words_for_forbidden_names() -> None:
         "Environment variable ANSIBLE_X may affect Ansible configuration so its use is not allowed in credentials."
     )
     assert problem_of_name("PATH") == "Environment variable PATH is not allowed to be used in credentials."
-    assert problem_of_name("MY_PATH") == ""
+    assert problem_of_name("HOLDFAST_STORE")
+    assert problem_of_name("MY_PATH") == problem_of_name("HOLDFAST_BREAKERS_TOKEN") == ""
 
 
 @pytest.mark.parametrize(

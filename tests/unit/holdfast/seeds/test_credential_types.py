@@ -283,7 +283,13 @@ def test_people_make_types_of_two_kinds_only() -> None:
 
 def test_a_credential_cannot_hide_a_play_from_its_watcher() -> None:
     assert not is_environment_variable_allowed("HOLDFAST_RUN")
+    assert not is_environment_variable_allowed("HOLDFAST_STORE")
     assert is_environment_variable_allowed("AWS_REGION")
+
+
+def test_a_credential_may_say_which_controller_a_job_asks_for_breakers() -> None:
+    assert is_environment_variable_allowed("HOLDFAST_BREAKERS_URL")
+    assert is_environment_variable_allowed("HOLDFAST_BREAKERS_TOKEN")
 
 
 @pytest.mark.parametrize("template", ["{{ 9 ** 9 ** 9 }}", "{{ 'a' * 10 ** 9 }}", "{{ '%099999999d' % 1 }}"])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.breakers_remote import FOR_JOBS
 from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
 
 from holdfast.seeds.credential_types.inputs import not_one_of, unexpected
@@ -253,7 +254,7 @@ class _Tower:
 def _variable_problem(name: str) -> str | None:
     if name.startswith("ANSIBLE_"):
         return f"Environment variable {name} may affect Ansible configuration so its use is not allowed in credentials."
-    if name in _OWN_VARIABLES or name.startswith("HOLDFAST_"):
+    if name in _OWN_VARIABLES or (name.startswith("HOLDFAST_") and name not in FOR_JOBS):
         return f"Environment variable {name} is not allowed to be used in credentials."
     return None
 
