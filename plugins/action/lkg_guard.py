@@ -118,8 +118,8 @@ class ActionModule(ArchiveAction):
 
     @contextlib.contextmanager
     def _impatient(self) -> Iterator[None]:
-        """Within this block a host that falls silent is noticed, and no connection is shared with anybody."""
-        with Reached(self).impatient(_PATIENCE):
+        """Within this block a host that falls silent is noticed, and no connection is shared with anybody else."""
+        with Reached(self).impatient(_PATIENCE, keeps=True):
             yield
 
 

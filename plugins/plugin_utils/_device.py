@@ -16,7 +16,7 @@ import re
 import tempfile
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from ansible import constants as C
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -26,7 +26,9 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import Unanswered
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _command_line as command_line
 from ansible_collections.holdfast.ops.plugins.plugin_utils._reached import Reached
+from ansible_collections.holdfast.ops.plugins.plugin_utils._shell import Shell
 
+COMMAND = "ansible.builtin.command"
 _LOST = re.compile(
     r"ssh connection failed|unable to (?:open|connect)|failed to connect|could not connect|connection refused"
     r"|socket path .* does not exist|socket is closed|timed out|timeout (?:value|triggered|error)"
@@ -74,6 +76,7 @@ class ActionDevice:
         self._action = action
         self._task_vars = task_vars
         self._connection = action._connection
+        self._shell = Shell(action)
         self.host = str(task_vars.get("inventory_hostname", action._play_context.remote_addr))
 
     @property
@@ -102,11 +105,8 @@ class ActionDevice:
                 f"{self.host}: over the connection '{self.connection}' {module} would run on the controlling machine "
                 "and not on the host; this platform needs a connection that gives a shell, such as ssh"
             )
-        handler = self._handler(module, arguments, secret)
         try:
-            result = command_line.plain(handler.run(task_vars=self._task_vars))
-            if not isinstance(handler, _Plain):
-                handler.cleanup()
+            result = self._at_once(module, arguments) or self._played(module, arguments, secret)
         except AnsibleConnectionFailure as error:
             raise self._lost(module, _said(error)) from error
         except AnsibleError as error:
@@ -130,7 +130,7 @@ class ActionDevice:
             raise HoldfastError(f"'{mode}' is no mode of a file: three octal digits, such as 0600")
         argv = ["/bin/sh", "-c", _PUT, "holdfast", path, mode]
         text = base64.encodebytes(data).decode("ascii")
-        self.run("ansible.builtin.command", {"argv": argv, "stdin": text}, secret=True)
+        self.run(COMMAND, {"argv": argv, "stdin": text}, secret=True)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -170,6 +170,20 @@ class ActionDevice:
             time.sleep(0.05)
 
     # --- modules -----------------------------------------------------------------------------------------------------
+
+    def _at_once(self, module: str, arguments: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+        """The result of a command that a shell can be told without a module."""
+        if module != COMMAND or self.is_windows or not set(arguments) <= {"argv", "stdin"}:
+            return None
+        return self._shell.run(arguments["argv"], str(arguments.get("stdin") or ""))
+
+    def _played(self, module: str, arguments: Mapping[str, Any], secret: bool) -> Mapping[str, Any]:
+        """The result of a module."""
+        handler = self._handler(module, arguments, secret)
+        result: Mapping[str, Any] = command_line.plain(handler.run(task_vars=self._task_vars))
+        if not isinstance(handler, _Plain):
+            handler.cleanup()
+        return result
 
     def _handler(self, module: str, arguments: Mapping[str, Any], secret: bool) -> Any:
         """What runs a module: its action plugin where it has one, as when it were a task."""

@@ -9,15 +9,21 @@ Whatever goes wrong on the way to the host becomes one error, ``NoAnswer``, so t
 from __future__ import annotations
 
 import contextlib
+import os
+import secrets
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleError
+from ansible.utils.path import makedirs_safe, unfrackpath
 
-# A connection that others share outlives the host behind it and would be used again after the reboot; without signs of
-# life, ssh waits for ever on one that was cut.
-_SSH_ALONE = "-o ControlMaster=no -o ControlPath=none -o ServerAliveInterval=5 -o ServerAliveCountMax=2"
+# A connection that others share outlives the host behind it and would be used again after the reboot.
+_ALONE = "-o ControlMaster=no -o ControlPath=none"
+_ITS_OWN = "-o ControlMaster=auto -o ControlPersist=60s -o"
+_ALIVE = "-o ServerAliveInterval=5 -o ServerAliveCountMax=2"
+"""Without signs of life, ssh waits for ever on a connection that was cut."""
 
 
 class NoAnswer(Exception):
@@ -72,22 +78,46 @@ class Reached:
             self._connection.reset()
 
     @contextlib.contextmanager
-    def impatient(self, seconds: int) -> Iterator[None]:
-        """Within this block every try is a connection of its own, and gives up after some seconds."""
+    def impatient(self, seconds: int, keeps: bool = False) -> Iterator[None]:
+        """Within this block nothing goes over a connection of others, and a silent host is given up after some seconds.
+
+        Every script makes a connection of its own. With ``keeps`` they share one until it is dropped: for many scripts
+        on a host that is expected to stay there.
+        """
         changed = {name: self._option(name) for name in ("connection_timeout", "timeout", "ssh_args")}
         wanted: dict[str, Any] = {"connection_timeout": seconds, "timeout": seconds}
-        if self._connection.transport.rpartition(".")[2] == "ssh":
-            wanted["ssh_args"] = f"{_SSH_ALONE} {changed['ssh_args'][0] or ''}".strip()
+        is_ssh = self._connection.transport.rpartition(".")[2] == "ssh"
+        if is_ssh:
+            sharing = self._its_own() if keeps else _ALONE
+            wanted["ssh_args"] = f"{sharing} {_ALIVE} {changed['ssh_args'][0] or ''}".strip()
             self.drop()  # a shared connection is found by its old options
         self._set({name: value for name, value in wanted.items() if changed[name][1]})
         self.drop()
         try:
             yield
-            self._set({name: value for name, (value, known) in changed.items() if known})
-            self.drop()
-        except BaseException:  # no drop here: some connections are made again by it, and would wait for the lost host
+        except BaseException:
+            # Others than ssh are not dropped here: some are made again by it, and would wait for the lost host.
+            if is_ssh:
+                self.drop()
             self._set({name: value for name, (value, known) in changed.items() if known})
             raise
+        if is_ssh:
+            self.drop()
+        self._set({name: value for name, (value, known) in changed.items() if known})
+        self.drop()
+
+    def _its_own(self) -> str:
+        """The options of ssh for a connection that only this action shares; none where its socket can be nowhere."""
+        folder = str(unfrackpath(self._option("control_path_dir")[0] or "~/.ansible/cp"))
+        try:
+            makedirs_safe(folder, 0o700)
+        except AnsibleError:
+            return _ALONE
+        if not os.access(folder, os.W_OK):
+            return _ALONE
+        # As long as the paths that Ansible itself makes there, for sockets cannot have long ones; ssh reads % itself.
+        path = os.path.join(folder, secrets.token_hex(5)).replace("%", "%%")
+        return f"{_ITS_OWN} {shlex.quote(f'ControlPath={chr(34)}{path}{chr(34)}')}"
 
     def _option(self, name: str) -> tuple[Any, bool]:
         """An option of the connection and whether it has one of that name."""

@@ -84,7 +84,7 @@ class Guarded:
         store: Path,
         change: Callable[[], object],
         healthy: Callable[[], bool] = lambda: True,
-        seconds: int = 60,
+        seconds: int = 240,
         sections: Sequence[str] = (),
     ) -> None:
         self.host, self.store, self._seconds = host, store, seconds

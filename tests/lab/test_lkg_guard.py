@@ -35,6 +35,8 @@ pytestmark = pytest.mark.slow
 
 FILE = "/etc/site.conf"
 SHORTEST = 60
+PATIENT = 240
+"""Seconds of a timer that nothing waits for: whatever ends otherwise ends before it is due, on a slow machine too."""
 ALONE = 10
 """Seconds beyond its timer that a host may need to be back by itself."""
 
@@ -61,7 +63,7 @@ class Guarded:
         self.folder.mkdir()
         self.store = store or folder / "store"
         (self.folder / "change.yml").write_text(yaml.safe_dump(tasks))
-        given = {"tasks": str(self.folder / "change.yml"), "gather_facts": False, "timer": SHORTEST, "promote": True,
+        given = {"tasks": str(self.folder / "change.yml"), "gather_facts": False, "timer": PATIENT, "promote": True,
                  "options": {"files": [FILE]}, "sections": ["files", "firewall"], "vars": {"said": "new"},
                  **arguments}  # fmt: skip
         task = {"name": "Change it", "holdfast.ops.lkg_guard": given, "register": "found", "ignore_errors": True,
@@ -212,10 +214,10 @@ def test_a_good_change_is_promoted_and_one_that_breaks_something_is_taken_back_a
     assert_promoted(good, good.end())
     found = broken.end()
     broken.assert_old("restored", found, "health checks")
-    assert "shop" in found["reason"] and found["elapsed"] < SHORTEST - 10
+    assert "shop" in found["reason"]
     found = failing.end()
     failing.assert_old("restored", found, "the change")
-    assert "Stumble: no such thing" in found["reason"] and found["elapsed"] < SHORTEST - 10
+    assert "Stumble: no such thing" in found["reason"]
 
     rules = "table inet shut { chain in { type filter hook input priority -300; iif != lo tcp dport 8080 reject; }; }"
     shut = {"name": "Shut the shop", "ansible.builtin.command": {"argv": ["nft", rules]}}
@@ -251,7 +253,7 @@ def assert_promoted(one: Guarded, found: dict[str, Any]) -> None:
 def assert_would_be_armed(one: Guarded, found: dict[str, Any]) -> None:
     """Check mode says what would be done, and does nothing."""
     assert (found["state"], found["changed"], one.file) == ("unchanged", True, "old"), found
-    assert found["timer"]["seconds"] == SHORTEST and "systemd" in found["timer"]["how"]
+    assert found["timer"]["seconds"] == PATIENT and "systemd" in found["timer"]["how"]
     assert len(Archive(one.store).snapshots(one.host)) == 2
     one.assert_nothing_armed()
 
@@ -300,9 +302,9 @@ def test_nobody_is_left_to_help(guarded: Callable[..., Guarded], lab_as_new: Lab
     """On three hosts at once: management is cut off; the controlling process is stopped; it is killed."""
     address = management(lab_as_new, "app1")
     said = lab_as_new.ssh("app1", f"ip -o addr | grep -F 'inet {address}/'").stdout.split()
-    locked = guarded("app1", [*CHANGE, cut(said[1].partition("@")[0])]).start()
-    stopped = guarded("app2", [*CHANGE, WAIT]).start()
-    killed = guarded("app3", [*CHANGE, WAIT]).start()
+    locked = guarded("app1", [*CHANGE, cut(said[1].partition("@")[0])], timer=SHORTEST).start()
+    stopped = guarded("app2", [*CHANGE, WAIT], timer=SHORTEST).start()
+    killed = guarded("app3", [*CHANGE, WAIT], timer=SHORTEST).start()
 
     stopped.until("changed", lambda: stopped.file == "new")
     stopped.signal(signal.SIGSTOP)
@@ -337,11 +339,10 @@ def test_a_reboot_a_proof_that_takes_too_long_and_a_worker_without_its_command_e
     guarded: Callable[..., Guarded], lab_as_new: Lab
 ) -> None:
     """On three hosts at once."""
-    rebooted = guarded("app1", [*CHANGE, WAIT]).start()
-    slow = guarded(
-        "app2", CHANGE, settle=5, probes=[{"name": "slow", "argv": ["sleep", "58"], "timeout": 75.0}]
-    ).start()
-    outlived = guarded("app3", [*CHANGE, WAIT], timer=180).start()
+    rebooted = guarded("app1", [*CHANGE, WAIT], timer=SHORTEST).start()
+    lengthy = {"name": "slow", "argv": ["sleep", "58"], "timeout": 75.0}
+    slow = guarded("app2", CHANGE, timer=SHORTEST, settle=5, probes=[lengthy]).start()
+    outlived = guarded("app3", [*CHANGE, WAIT]).start()
     boot = lab_as_new.boot_id("app1")
 
     rebooted.until("changed", lambda: rebooted.file == "new")

@@ -64,7 +64,8 @@ def device(
     task = Task(action="holdfast.ops.lkg_snapshot", args={}, check_mode=True, diff=True, async_val=0, no_log=False,
                 _uuid="u")  # fmt: skip
     shell = SimpleNamespace(tmpdir="/tmp/ansible-tmp-1", _IS_WINDOWS=windows)
-    connection = SimpleNamespace(transport=transport, force_persistence=persistent, _shell=shell)
+    connection = SimpleNamespace(transport=transport, force_persistence=persistent, _shell=shell, has_pipelining=False,
+                                 become=None)  # fmt: skip
     action = SimpleNamespace(
         _task=task, _connection=connection, _play_context=SimpleNamespace(remote_addr="192.0.2.1"), _loader=None,
         _templar=None, _shared_loader_obj=loaders,
@@ -194,6 +195,77 @@ def test_what_would_run_on_the_controlling_machine_is_refused() -> None:
     with pytest.raises(HoldfastError, match=r"'network_cli' ansible\.builtin\.command would run on the controlling"):
         host.run("ansible.builtin.command", {"argv": ["reboot"]})
     assert loaders.used == []
+
+
+# --- commands without a module ---------------------------------------------------------------------------------------
+
+
+def straight(said: Callable[[str, bytes], dict[str, Any]], become: Any = None, **given: Any) -> tuple[Any, Loaders]:
+    """A device whose connection gives a command something to read."""
+    host, loaders = device(good, **given)
+    host._connection.has_pipelining, host._connection.become = True, become
+    host._action._compute_environment_string = lambda: "COLOUR=blue"
+    host._action._low_level_execute_command = lambda command, **given: said(command, given["in_data"])
+    return host, loaders
+
+
+def by_shell(command: str, data: bytes) -> dict[str, Any]:
+    done = subprocess.run(["/bin/sh", "-c", command], input=data, capture_output=True, check=False)
+    return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+
+def test_a_command_is_told_to_the_shell_as_the_module_would_run_it() -> None:
+    host, loaders = straight(by_shell)
+    argv = ["/bin/sh", "-c", 'echo "$1 $COLOUR"; cat; echo', "x", "it's $HOME; *"]
+    said = host.run("ansible.builtin.command", {"argv": argv, "stdin": "a\nb"}, secret=True)
+    assert (said["stdout"], said["rc"], said["stderr"]) == ("it's $HOME; * blue\na\nb", 0, "")
+    assert host.run("ansible.builtin.command", {"argv": ["cat"]})["stdout"] == ""
+    assert loaders.used == []
+
+
+def test_what_a_command_says_when_it_fails_is_told_and_is_no_silence() -> None:
+    host, _loaders = straight(by_shell)
+    for status, told in ((3, 3), (255, 254)):
+        with pytest.raises(HoldfastError, match=rf"return code \(status {told}\): \(hidden\)") as found:
+            argv = ["/bin/sh", "-c", f"cat >&2; exit {status}"]
+            host.run("ansible.builtin.command", {"argv": argv, "stdin": "no hunter2hunter2"}, secret=True)
+        assert not isinstance(found.value, Unanswered) and "hunter2" not in str(found.value)
+
+
+def test_a_connection_that_breaks_under_a_command_is_silence() -> None:
+    def broken(_command: str, _data: bytes) -> dict[str, Any]:
+        raise AnsibleConnectionFailure("Connection timed out")
+
+    host, _loaders = straight(broken)
+    with pytest.raises(Unanswered, match=r"web1: ansible.builtin.command: no answer: Connection timed out"):
+        host.run("ansible.builtin.command", {"argv": ["x"]})
+
+
+def test_a_sudo_that_wants_a_terminal_is_asked_once() -> None:
+    asked: list[str] = []
+
+    def refuses(command: str, _data: bytes) -> dict[str, Any]:
+        asked.append(command)
+        return {"rc": 1, "stdout": "", "stderr": "sudo: sorry, you must have a tty to run sudo\n"}
+
+    host, loaders = straight(refuses, become=SimpleNamespace(pipelining=True))
+    for _time in range(2):
+        assert host.run("ansible.builtin.command", {"argv": ["x"]})["stdout"] == "fine"
+    assert (len(asked), len(loaders.used)) == (1, 2)
+
+
+def test_the_module_runs_what_a_shell_cannot_be_told() -> None:
+    def never(_command: str, _data: bytes) -> dict[str, Any]:
+        raise AssertionError
+
+    for given in ({"become": SimpleNamespace(pipelining=False)}, {"windows": True}):
+        host, loaders = straight(never, **given)
+        assert host.run("ansible.builtin.command", {"argv": ["x"]})["stdout"] == "fine"
+        assert len(loaders.used) == 1
+    host, loaders = straight(never)
+    host.run("ansible.builtin.command", {"argv": ["x"], "chdir": "/"})
+    host.run("ansible.builtin.command", {"argv": ["x" * 40_000]})
+    assert len(loaders.used) == 2
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -224,6 +226,32 @@ def test_while_a_host_is_away_ssh_connects_alone_and_soon_gives_up() -> None:
     assert connection.options == before
     # The shared connection is found by the old options, so it must be let go before they change.
     assert connection.resets[0] == before
+
+
+def test_scripts_on_a_host_that_stays_share_a_connection_of_their_own(tmp_path: Path) -> None:
+    action = FakeAction()
+    connection = action._connection
+    before = {**connection.options, "control_path_dir": str(tmp_path / "100% new")}
+    connection.options = dict(before)
+    with pytest.raises(KeyError), Reached(action).impatient(5, keeps=True):
+        own = connection.options["ssh_args"]
+        given = shlex.split(own)
+        assert given[:4] == ["-o", "ControlMaster=auto", "-o", "ControlPersist=60s"]
+        path = Path(given[5].replace("%%", "%").partition("=")[2].strip('"'))
+        assert path.parent == tmp_path / "100% new" and path.parent.stat().st_mode & 0o777 == 0o700
+        assert own.endswith(before["ssh_args"])
+        raise KeyError
+    # It ends with the block, whatever happened there; those of others are let go before.
+    assert [made["ssh_args"] for made in connection.resets] == [before["ssh_args"], own, own]
+    assert connection.options == before
+
+
+def test_where_no_socket_can_be_each_script_connects_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    action = FakeAction()
+    action._connection.options["control_path_dir"] = str(tmp_path / "file" / "folder")
+    with Reached(action).impatient(5, keeps=True):
+        assert action._connection.options["ssh_args"].startswith("-o ControlMaster=no -o ControlPath=none ")
 
 
 def test_whatever_goes_wrong_on_the_way_is_no_answer() -> None:
