@@ -27,7 +27,7 @@ MARK = "/var/lib/holdfast/patch_rhel.json"
 def stage(lab_as_new: Lab, tmp_path: Path) -> Iterator[Stage]:
     """Every host at version 1, in traffic; version 2 offered; faults do not stay."""
     pytest.importorskip("winrm", reason="the Windows double is spoken to by pywinrm")
-    yield Stage(lab_as_new, tmp_path)
+    yield Stage(lab_as_new, tmp_path, clients=8)
     for fault in lab_as_new.status()["faults"]:
         lab_as_new.heal(fault["name"], fault["host"])
 
@@ -62,7 +62,7 @@ def test_a_host_that_never_returns_stays_out_of_traffic_and_the_next_one_is_unto
 
 
 def test_a_repository_that_goes_down_stops_at_the_batch_that_needs_it(stage: Stage) -> None:
-    with stage.start(pool="app1:app2:app3", guard="no") as running:
+    with stage.start(pool="app", guard="no") as running:
         running.until("rhel.restore", "app1", "running", "successful")
         stage.lab.fault("repository-down")
         outcome = running.end()

@@ -137,7 +137,8 @@ class GitStore:
         """
         try:
             with ThreadPoolExecutor(_WRITERS) as writers:
-                list(writers.map(_sync, self._fresh.values()))
+                waiting = list(self._fresh.values())
+                list(writers.map(_sync, [waiting[first::_WRITERS] for first in range(_WRITERS)]))
             for path, fresh in self._fresh.items():
                 try:
                     os.rename(fresh, path)
@@ -308,12 +309,13 @@ class Change:
                     path.unlink()
 
 
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sync(paths: Sequence[str]) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _line(name: str, new: str, old: str) -> str:

@@ -19,14 +19,13 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.at_once import AtOnce, chosen
+from tests.lab.at_once import AtOnce
 from tests.lab.guarding import small_disk
 from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 from tests.lab.played import Played
 
-from .conftest import Stage, require_windows
+from .conftest import Scenario, Stage, four_at_once, on_its_own
 from .registry import APP
-from .running import Double
 
 CONFIG = "C:\\app\\web.config"
 OPTIONS = {"files": [CONFIG], "registry": [APP], "restart": ["Spooler"]}
@@ -40,24 +39,21 @@ LONG = {"name": "long", "ansible.builtin.pause": {"seconds": 5}}
 LOCK = {"name": "lock", "ansible.windows.win_service": {"name": "WinRM", "state": "stopped", "start_mode": "disabled"}}
 
 
-Scenario = Callable[[Stage], None]
 SCENARIOS: dict[str, Callable[[Path], None]] = {}
 MARKS: dict[str, list[pytest.MarkDecorator]] = {}
+
+
+def _configured(stage: Stage) -> None:
+    stage.control.wish("change", files={CONFIG: '<add key="DbPassword" value="F1lePassw0rd"/>\r\n'})
 
 
 def scenario(*faults: str) -> Callable[[Scenario], Scenario]:
     """A scenario on a double of its own, with a file and a store; ``faults``: whose cells it answers."""
 
     def noted(test: Scenario) -> Scenario:
-        def run(place: Path) -> None:
-            folder = place / test.__name__[:30]
-            folder.mkdir(exist_ok=True)
-            with Double(folder) as double:
-                double.control.wish("change", files={CONFIG: '<add key="DbPassword" value="F1lePassw0rd"/>\r\n'})
-                test(Stage(double, folder))
-
         name = test.__name__.replace("_", " ")
-        SCENARIOS[name], MARKS[name] = run, [cell("windows", *faults, whole=True)] if faults else []
+        SCENARIOS[name] = on_its_own(test, _configured)
+        MARKS[name] = [cell("windows", *faults, whole=True)] if faults else []
         return test
 
     return noted
@@ -327,12 +323,7 @@ def check_mode_says_what_would_be_armed_and_arms_nothing(stored: Stage) -> None:
 
 @pytest.fixture(scope="module")
 def at_once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[AtOnce[Path]]:
-    """All that were chosen, four at a time."""
-    require_windows()
-    made = AtOnce(SCENARIOS, [tmp_path_factory.mktemp("place") for _number in range(4)])
-    made.start(chosen([item.name for item in request.session.items], SCENARIOS))
-    yield made
-    made.finish()
+    yield from four_at_once(SCENARIOS, tmp_path_factory, request)
 
 
 QUICK = "an unchanged host is the same and what changes is restored and verified"
