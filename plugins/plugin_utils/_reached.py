@@ -93,18 +93,16 @@ class Reached:
             self.drop()  # a shared connection is found by its old options
         self._set({name: value for name, value in wanted.items() if changed[name][1]})
         self.drop()
+        ended = False
         try:
             yield
-        except BaseException:
-            # Others than ssh are not dropped here: some are made again by it, and would wait for the lost host.
-            if is_ssh:
-                self.drop()
+            ended = True
+        finally:
+            if is_ssh and keeps:
+                self.drop()  # its own, which is found by these options
             self._set({name: value for name, (value, known) in changed.items() if known})
-            raise
-        if is_ssh:
-            self.drop()
-        self._set({name: value for name, (value, known) in changed.items() if known})
-        self.drop()
+            if ended:  # otherwise some connections, which are made again by it, would wait for the lost host
+                self.drop()
 
     def _its_own(self) -> str:
         """The options of ssh for a connection that only this action shares; none where its socket can be nowhere."""
