@@ -40,7 +40,7 @@ def states(outcome: Outcome) -> dict[str, str]:
 def ended(outcome: Outcome, state: str) -> None:
     """It ended so, not well, and nobody noticed."""
     assert (outcome.record.state, outcome.status) == (state, 1), outcome.words
-    assert_nothing_lost(outcome.report, least=200)
+    assert_nothing_lost(outcome.report, least=100)
 
 
 def test_a_host_that_never_returns_stays_out_of_traffic_and_the_next_one_is_untouched(stage: Stage) -> None:
