@@ -3,8 +3,9 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # Some machines forbid it to keep what Python compiles; every play would then compile all of Ansible anew, a third of its time.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests run side by side, one worker for each processor, at most four. WORKERS=0 runs them one by one.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n > 4 ? 4 : n )))
+# Tests run side by side: many of them wait for hosts, so one worker more than processors, at most four. WORKERS=0 runs them one
+# by one.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$(( n > 3 ? 4 : n + 1 )))
 PYTEST := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-full test-clients molecule bench format clean
