@@ -53,8 +53,8 @@ class ActionModule(ArchiveAction):
             result["diff"] = {"prepared": "".join(f"{line}\n" for line in difference.render())}
         if not difference.same and not self._task.check_mode:
             result.update(Restore(archive, this, stored, sections, arguments).carry_out(now, difference))
-        if arguments["label"] and result["verified"] and not self._task.check_mode:
-            self._disarm(this, view)
+        if arguments["label"]:
+            result.update(self._taken_back(archive, this, stored, result))
         return result
 
     @staticmethod
@@ -71,7 +71,19 @@ class ActionModule(ArchiveAction):
         """A guard keeps the state before it touches the host, so without one there is nothing to take back."""
         why = f"the archive has no state of {host} before the change '{label}', so that has never begun there"
         return {"changed": False, "host": host, "state": {}, "sections": [], "done": [], "verified": True,
-                "same": True, "changes": [], "msg": why}  # fmt: skip
+                "same": True, "changes": [], "withdrawn": [], "msg": why}  # fmt: skip
+
+    def _taken_back(
+        self, archive: Archive, this: lkg.Subject, stored: Stored, result: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What else belongs to a change goes with it, once the host matches: its timer, and its promotion."""
+        check = self._task.check_mode
+        if not result["verified"] and not check:
+            return {"withdrawn": []}
+        if not check:
+            self._disarm(this, archive.view(stored))
+        gone = archive.withdraw(stored, check=check)
+        return {"changed": result["changed"] or bool(gone), "withdrawn": [each.as_data() for each in gone]}
 
     @staticmethod
     def _disarm(this: lkg.Subject, view: View) -> None:

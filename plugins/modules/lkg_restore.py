@@ -36,6 +36,8 @@ options:
         instead of one that O(state) names. Of the tries in a run it is that before the first.
       - When the archive has none, that change has never begun on this host, so nothing is done and the task succeeds.
       - A timer of that change which is still armed is disarmed once the host is seen to match.
+      - When a state taken since was promoted, its promotion is withdrawn then, for it is of what was taken back. The
+        last known good state is again the one before; where there was none, the host has none.
     type: str
     default: ""
   sections:
@@ -137,6 +139,14 @@ done:
   type: list
   elements: str
   sample: [wrote /etc/chrony.conf]
+withdrawn:
+  description: The promotions that were withdrawn, or would be in check mode; the newest first.
+  returned: with O(label), once the host was read
+  type: list
+  elements: dict
+  sample:
+    - id: 20260105-134600-004-77ab12
+      snapshot: 20260105-134559-871-3e9d10
 verified:
   description: Whether the host was seen to match the state; false in check mode when it would be restored.
   returned: once the host was read

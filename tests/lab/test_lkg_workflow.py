@@ -108,6 +108,8 @@ def test_good_changes_are_promoted_and_one_that_breaks_the_application_takes_the
     assert files(stage) == ["new", "new"]
     assert stage.lab.ssh("app2", "systemctl is-active shopfront").stdout.strip() == "active"
     assert in_state(stage, "app1", links["app1"]["before"]) == "new"
+    for host in ("app1", "app2"):
+        assert in_state(stage, host, "lkg") == "new", "what was taken back is no last known good state"
     assert_nothing_armed(stage)
 
 

@@ -334,6 +334,20 @@ class Archive:
         )
         return name, self.git.write(TAG, head.encode() + _json(facts))
 
+    def withdraw(self, restored: Stored, check: bool = False) -> list[Promotion]:
+        """Withdraw the promotions of what was taken back when a host went back to this state; those, the newest first.
+
+        The promotion before them holds again; without one the host has no last known good state. Nothing is removed
+        from the archive. With ``check`` nothing is changed, and what would be is returned.
+        """
+        with self.git.changing() as change:
+            history = self.history(restored.host)
+            gone = history[: proofs.taken_back([each.candidate for each in history], restored.taken_at)]
+            if gone and not check:
+                holds = [each.tag for each in history[len(gone) :]]
+                change.apply([{_lkg_ref(restored.host): (holds[0] if holds else "", gone[0].tag)}])
+        return gone
+
 
 def _promoted(stored: Stored, now: Promotion | None) -> Promoted:
     return Promoted(stored, now, now is None or now.snapshot != stored.id)

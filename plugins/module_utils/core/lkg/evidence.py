@@ -96,3 +96,12 @@ def objections(
     if current is not None and current.id != candidate.id and current.taken_at > candidate.taken_at:
         wrong.append(f"{current.id} was taken later and is the last known good state already")
     return wrong
+
+
+def taken_back(history: Sequence[Candidate], taken_at: float) -> int:
+    """How many of the states that were promoted, the newest first, a host has left by going back to one of that time.
+
+    A state that was taken since holds the change that was taken back, however healthy it was: to restore it would be to
+    make that change again.
+    """
+    return next((number for number, each in enumerate(history) if each.taken_at <= taken_at), len(history))

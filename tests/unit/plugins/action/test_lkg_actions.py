@@ -335,6 +335,37 @@ def test_a_change_is_taken_back_by_its_label_and_its_timer_with_it(stage: Stage)
     assert (again["changed"], again["verified"]) == (False, True)
 
 
+def test_the_promotion_of_a_change_is_withdrawn_when_that_is_taken_back(stage: Stage) -> None:
+    good = begun(stage, "holdfast-0")
+    assert stage.promote() == good
+    begun(stage, "holdfast-1", "r1/web")
+    for words in ("first try\n", "second try\n"):
+        stage.host.state["files"]["/etc/motd"] = words
+        stage.act(lkg_snapshot)
+        newest = stage.promote()
+    would = stage.act(lkg_restore, check=True, label="r1/web")
+    assert [each["snapshot"] for each in would["withdrawn"]][:1] == [newest]
+    assert stage.archive.current()["web1"].snapshot == newest, "it was only checked"
+    stage.host.instead = lambda _host: None
+    assert stage.act(lkg_restore, label="r1/web", settle=0)["withdrawn"] == []
+    assert stage.archive.current()["web1"].snapshot == newest, "the host was not brought back"
+    stage.host.instead = None
+    done = stage.act(lkg_restore, label="r1/web")
+    assert (done["verified"], len(done["withdrawn"])) == (True, 2)
+    assert [each.snapshot for each in stage.archive.history("web1")] == [good]
+    again = stage.act(lkg_restore, label="r1/web")
+    assert (again["changed"], again["withdrawn"]) == (False, [])
+
+
+def test_a_restore_that_people_ask_for_withdraws_nothing(stage: Stage) -> None:
+    first = begun(stage, "holdfast-0")
+    stage.host.state["files"]["/etc/motd"] = "new\n"
+    stage.act(lkg_snapshot)
+    newest = stage.promote()
+    assert "withdrawn" not in stage.act(lkg_restore, state=first)
+    assert stage.archive.current()["web1"].snapshot == newest
+
+
 def test_a_change_that_has_never_begun_is_taken_back_already(stage: Stage) -> None:
     begun(stage, "holdfast-1", "r1/web")
     stage.host.state["files"]["/etc/motd"] = "somebody else\n"

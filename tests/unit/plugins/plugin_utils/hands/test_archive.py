@@ -169,6 +169,25 @@ def test_a_promotion_keeps_its_evidence_and_its_history(tmp_path: Path) -> None:
     assert archive.current()["sw1"] == now, "it was only checked"
 
 
+def test_what_was_promoted_since_a_state_is_withdrawn_with_it(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    before = put(archive, at=0.5)
+    first = promoted(archive, 1.0)
+    between = put(archive, "b\n", at=1.5)
+    second, third = promoted(archive, 2.0, "x\n"), promoted(archive, 3.0, "y\n")
+    other = promoted(archive, 9.0, host="sw2")
+    assert [each.snapshot for each in archive.withdraw(between, check=True)] == [third.id, second.id]
+    assert archive.current()["sw1"].snapshot == third.id, "it was only checked"
+    assert [each.snapshot for each in archive.withdraw(between)] == [third.id, second.id]
+    assert [each.snapshot for each in archive.history("sw1")] == [first.id]
+    assert archive.withdraw(between) == archive.withdraw(first) == []
+    assert archive.promote([(second, evidence(4.0))])[0].changed
+    assert [each.snapshot for each in archive.history("sw1")] == [second.id, first.id]
+    assert len(archive.withdraw(before)) == 2
+    assert {host: each.snapshot for host, each in archive.current().items()} == {"sw2": other.id}
+    assert verify(archive).wrong == ()
+
+
 def test_without_proof_nothing_moves_and_of_many_none(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     old, new, other = promoted(archive, 1.0), put(archive, "x\n", at=2.0), put(archive, host="b", at=2.0)
