@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -122,11 +122,9 @@ def _normal(view: View, place: Place, platform: Platform) -> Optional[str]:
 
 def diff(before: str, after: str, context: int = CONTEXT) -> list[str]:
     """A unified diff of two texts, without headers. What both begin and end with is set aside first, as it is long."""
-    old, new = _lines(before), _lines(after)
-    start = _same(old, new)
-    tail = _same(old[start:][::-1], new[start:][::-1])
-    start, tail = max(0, start - context), max(0, tail - context)
-    old, new = old[start : len(old) - tail], new[start : len(new) - tail]
+    start, tail = _same_lines(before, after, context)
+    old, new = _lines(before[start : len(before) - tail]), _lines(after[start : len(after) - tail])
+    start = before.count("\n", 0, start)
     lines = []
     for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(context):
         lines.append(f"@@ -{_range(group, 1, start)} +{_range(group, 3, start)} @@")
@@ -139,10 +137,36 @@ def diff(before: str, after: str, context: int = CONTEXT) -> list[str]:
     return lines
 
 
-def _same(old: Sequence[str], new: Sequence[str]) -> int:
-    """With how many lines both begin."""
-    different = (number for number, (before, after) in enumerate(zip(old, new)) if before != after)
-    return next(different, min(len(old), len(new)))
+def _same_lines(old: str, new: str, context: int) -> tuple[int, int]:
+    """With how many characters both begin, and end: whole lines, but for so many lines around what differs."""
+    limit = min(len(old), len(new))
+    start = _same(limit, lambda a, b: old[a:b] == new[a:b])
+    tail = _same(limit - start, lambda a, b: old[len(old) - b : len(old) - a] == new[len(new) - b : len(new) - a])
+    for _line in range(context + 1):
+        start = max(0, old.rfind("\n", 0, start))
+    return (start + 1 if start else 0), _whole_lines(old, tail, context)
+
+
+def _whole_lines(text: str, tail: int, context: int) -> int:
+    """Of so many characters at its end, those that are whole lines, but for the first lines of them."""
+    at = len(text) - tail
+    for _line in range(context + 1):
+        at = text.find("\n", at) + 1
+        if not at:
+            return 0
+    return len(text) - at
+
+
+def _same(limit: int, same: Callable[[int, int], bool]) -> int:
+    """How far two texts are the same, by halves: thousands of lines are compared as a whole, and never one by one."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        if same(low, middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _lines(text: str) -> list[str]:
