@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard import Guard
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.guard_words import GuardFailure, Plan
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.provider import AT_COMMIT, Unanswered
@@ -50,6 +51,8 @@ class ScriptedWorld(GuardWorld):
     """The world of ``lkg_guard`` in which the change is a function."""
 
     scripted: Callable[[], object]
+    then: Callable[[], object]
+    """Comes when it has promoted."""
     began: float = 0.0
     """When the change began; its timer was armed already then, where it is before the change."""
 
@@ -63,6 +66,11 @@ class ScriptedWorld(GuardWorld):
             return str(error) or "no answer"
         return ""
 
+    def promote(self, snapshot_id: str, checks: Sequence[Check]) -> None:
+        """See ``World``."""
+        super().promote(snapshot_id, checks)
+        self.then()
+
 
 def _never(limit: float) -> Any:
     raise AssertionError(f"no play is begun, nor one of {limit} s")
@@ -72,7 +80,7 @@ class Guarded:
     """A guarded change of one host, in a process of its own.
 
     ``seconds``: of its timer. ``change`` makes the change, and raises HoldfastError when that failed. ``sections``:
-    those of its snapshots, or none for all.
+    those of its snapshots, or none for all. ``then`` comes after the promotion.
     """
 
     def __init__(
@@ -86,11 +94,12 @@ class Guarded:
         healthy: Callable[[], bool] = lambda: True,
         seconds: int = 240,
         sections: Sequence[str] = (),
+        then: Callable[[], object] = lambda: None,
     ) -> None:
         self.host, self.store, self._seconds = host, store, seconds
         self.token = f"holdfast-test-{time.time_ns()}"
         self._this = Subject(host, platform, provider, {}, cast(ActionDevice, device))
-        self._change, self._healthy, self._sections = change, healthy, sections
+        self._change, self._healthy, self._sections, self._then = change, healthy, sections, then
         self._answer = store.parent / f"{self.token}.json"
         self._process = multiprocessing.get_context("fork").Process(target=self._run)
 
@@ -99,10 +108,15 @@ class Guarded:
         self._process.start()
         return self
 
-    def kill(self) -> None:
-        """Kill it, -9."""
+    def stop(self) -> None:
+        """Stop it, so that it neither ends nor does anything."""
         assert self._process.pid is not None and not self._answer.exists(), self._answer.read_text()
-        os.kill(self._process.pid, signal.SIGKILL)
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def kill(self) -> None:
+        """Kill it, -9, also when it was stopped or is dead already."""
+        assert not self._answer.exists(), self._answer.read_text()
+        self._process.kill()
         self._process.join()
 
     def end(self, patience: float = 150) -> dict[str, Any]:
@@ -135,7 +149,7 @@ class Guarded:
             asks=cast(ActionDevice, Asks(self._healthy)),
             show=lambda _text: None,
         )
-        world.scripted = self._change
+        world.scripted, world.then = self._change, self._then
         plan = Plan(host=self.host, token=self.token, seconds=self._seconds, settle=4, grace=60)
         try:
             state = Guard(world, plan, self._this.provider.declaration.armed == AT_COMMIT).run()

@@ -147,9 +147,10 @@ _WORDS = """
 
 In each cell the test looks at the host itself. Bare ones compare it with the state before, to the byte after
 normalisation, and look that no timer is left on it and that nothing was promoted; whole ones look at what was changed,
-and most at the rest as well. When management is cut off, the controlling process killed or the host rebooted, the host
-goes back alone, within its timer and ten seconds where that is measured (Linux, Windows, IOS killed); IOS and NETCONF
-go back by the reboot itself. In the last three columns nothing is begun, so nothing is changed.
+and most at the rest as well. When management is cut off, the controlling process killed (and stopped, but for IOS) or
+the host rebooted, the host goes back alone, within its timer and ten seconds where that is measured (Linux, Windows,
+IOS killed); IOS and NETCONF go back by the reboot itself. In the last three columns nothing is begun, so nothing is
+changed.
 
 Management is cut by nft on RHEL, by a route on FRR, by the port's shutdown on IOS, by the service and by the firewall
 on Windows; for HAProxy, Open vSwitch and NETCONF, which do not manage it, by the cable. A timer that cannot be armed:

@@ -21,6 +21,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.fr
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.haproxy import Haproxy
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.openvswitch import Openvswitch
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.providers.rhel import Rhel
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive
 
 from tests.lab import appliances, keys
 from tests.lab.device import SshDevice
@@ -141,35 +142,65 @@ def test_management_is_cut_off_and_each_goes_back_alone(all_targets: list[Target
 
 
 @pytest.mark.parametrize(
-    "then", [pytest.param("true", marks=[cell(name, KILL) for name in LINUX], id="killed"),
-             pytest.param("sync; systemctl reboot", marks=[cell(name, REBOOT) for name in LINUX], id="rebooted")]
+    ("end", "then"),
+    [pytest.param(Guarded.kill, "true", marks=[cell(name, KILL) for name in LINUX], id="killed"),
+     pytest.param(Guarded.stop, "true", marks=[cell(name, KILL) for name in LINUX], id="stopped"),
+     pytest.param(Guarded.kill, "sync; systemctl reboot", marks=[cell(name, REBOOT) for name in LINUX], id="rebooted")],
 )  # fmt: skip
-def test_the_guard_is_killed_and_each_goes_back_alone_over_a_reboot_too(
-    all_targets: list[Target], tmp_path: Path, then: str
+def test_nobody_is_left_and_each_goes_back_alone_over_a_reboot_too(
+    all_targets: list[Target], tmp_path: Path, end: Callable[[Guarded], None], then: str
 ) -> None:
     begun = []
     for each in all_targets:
         asked = tmp_path / f"{each.host}.asked"
-        change, healthy = functools.partial(each.do, each.change), functools.partial(never_healthy, asked)
+        change, healthy = functools.partial(each.do, each.change), functools.partial(never_ends, asked)
         guarded = each.guarded(tmp_path / "store", change, healthy=healthy, seconds=SECONDS)
         begun.append((each, guarded.start(), asked))
     due = {}
-    for target, guarded, asked in begun:
-        wait_for(asked)
-        guarded.kill()
-        ((token, left),) = target.provider.timer.armed(target.alone)
-        due[token] = time.time() + left
-        target.say(target.seen)
-        target.device.close()
-        target.lab.ssh(target.host, then)
-    for target, guarded, _asked in begun:
-        said = target.went_back(guarded.token)
-        assert said.complete, said
-        assert target.ended(guarded.token) < due[guarded.token] + ALONE
-        assert_old(target, guarded)
+    try:
+        for target, guarded, asked in begun:
+            wait_for(asked)
+            end(guarded)
+            ((token, left),) = target.provider.timer.armed(target.alone)
+            due[token] = time.time() + left
+            target.say(target.seen)
+            target.device.close()
+            target.lab.ssh(target.host, then)
+        for target, guarded, _asked in begun:
+            said = target.went_back(guarded.token)
+            assert said.complete, said
+            assert target.ended(guarded.token) < due[guarded.token] + ALONE
+            assert_old(target, guarded)
+    finally:
+        for _target, guarded, _asked in begun:
+            guarded.kill()
 
 
-def never_healthy(asked: Path) -> bool:
+@pytest.mark.parametrize("killed", [pytest.param(False, id="ends"), pytest.param(True, id="killed then")])
+def test_a_good_change_is_promoted_and_stays(all_targets: list[Target], tmp_path: Path, killed: bool) -> None:
+    begun = []
+    for each in all_targets:
+        reached = tmp_path / f"{each.host}.promoted"
+        then = functools.partial(never_ends, reached) if killed else reached.touch
+        change = functools.partial(each.do, each.change)
+        begun.append((each, each.guarded(tmp_path / "store", change, then=then).start(), reached))
+    try:
+        for target, guarded, reached in begun:
+            wait_for(reached)
+            if killed:
+                guarded.kill()
+            else:
+                assert guarded.end()["state"] == "promoted"
+            target.say(target.seen)
+            now = Archive(tmp_path / "store").part(target.take(*target.sections))
+            assert guarded.promoted() == now.view.digest != target.view(target.wanted).digest
+            assert list(target.provider.timer.armed(target.device)) == []
+    finally:
+        for target, _guarded, _reached in begun:
+            target.restore(target.wanted)
+
+
+def never_ends(asked: Path) -> bool:
     """Says that it was asked, and never answers."""
     asked.touch()
     time.sleep(600)

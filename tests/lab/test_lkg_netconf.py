@@ -173,7 +173,8 @@ def test_management_is_cut_off_and_it_goes_back_alone(device: Device) -> None:
 
 
 @cell("netconf", KILL)
-def test_the_guard_is_killed_and_it_goes_back_alone(device: Device, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [pytest.param(Guarded.kill, id="killed"), pytest.param(Guarded.stop, id="stopped")])
+def test_nobody_is_left_and_it_goes_back_alone(device: Device, tmp_path: Path, end: Callable[[Guarded], None]) -> None:
     asked = tmp_path / "asked"
 
     def never() -> bool:
@@ -184,10 +185,13 @@ def test_the_guard_is_killed_and_it_goes_back_alone(device: Device, tmp_path: Pa
     guarded = device.guarded(healthy=never).start()
     until(asked.exists, 30)
     assert "<hostname>worse" in str(device.view().items)
-    guarded.kill()
-    time.sleep(SECONDS + 2)  # netconfd looks at its clock only while nobody asks it anything
-    until(lambda: device.view().digest == device.before.digest, ALONE)
-    device.assert_old(guarded)
+    end(guarded)
+    try:
+        time.sleep(SECONDS + 2)  # netconfd looks at its clock only while nobody asks it anything
+        until(lambda: device.view().digest == device.before.digest, ALONE)
+        device.assert_old(guarded)
+    finally:
+        guarded.kill()
 
 
 def until(true: Callable[[], bool], seconds: float) -> None:
