@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
-from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import sections as about
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot, View
@@ -20,8 +20,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction im
 from ansible_collections.holdfast.ops.plugins.module_utils.lkg_arguments import LKG_RESTORE
 from ansible_collections.holdfast.ops.plugins.plugin_utils import _lkg as lkg
 from ansible_collections.holdfast.ops.plugins.plugin_utils._archive import ArchiveAction
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import LKG, Archive, Stored
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive_labels import before_change
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import LKG, Archive, Promotion, Stored
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive_labels import Try, tries
 
 _PAUSE = 2.0
 
@@ -32,9 +32,11 @@ class ActionModule(ArchiveAction):
 
     def act(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         archive = self.archive()
-        stored = self._wanted(archive, self.host(arguments, task_vars), arguments)
-        if stored is None:
-            return self._never_begun(self.host(arguments, task_vars), arguments["label"])
+        host = self.host(arguments, task_vars)
+        tried = self._tries(archive, host, arguments)
+        if arguments["label"] and not tried:
+            return self._never_begun(host, arguments["label"])
+        stored = tried[0].before if tried else archive.find(host, arguments["state"])
         view = archive.view(stored)
         options = about.options_of(view) if arguments["options"] is None else arguments["options"]
         this = lkg.subject(self, task_vars, stored.host, stored.platform, options)
@@ -53,18 +55,18 @@ class ActionModule(ArchiveAction):
             result["diff"] = {"prepared": "".join(f"{line}\n" for line in difference.render())}
         if not difference.same and not self._task.check_mode:
             result.update(Restore(archive, this, stored, sections, arguments).carry_out(now, difference))
-        if arguments["label"]:
-            result.update(self._taken_back(archive, this, stored, result))
+        if tried:
+            result.update(self._taken_back(archive, this, tried, result, whole=not arguments["sections"]))
         return result
 
     @staticmethod
-    def _wanted(archive: Archive, host: str, arguments: Mapping[str, Any]) -> Stored | None:
-        """The state to restore; None for that before a change which has never begun."""
+    def _tries(archive: Archive, host: str, arguments: Mapping[str, Any]) -> list[Try]:
+        """The tries of the change to take back; the state before the first is restored."""
         if not arguments["label"]:
-            return archive.find(host, arguments["state"])
+            return []
         if arguments["state"] != LKG:
             raise HoldfastError("say which state: either by its name (state) or as that before a change (label)")
-        return before_change(archive, host, arguments["label"])
+        return tries(archive, host, arguments["label"])
 
     @staticmethod
     def _never_begun(host: str, label: str) -> dict[str, Any]:
@@ -74,25 +76,26 @@ class ActionModule(ArchiveAction):
                 "same": True, "changes": [], "withdrawn": [], "msg": why}  # fmt: skip
 
     def _taken_back(
-        self, archive: Archive, this: lkg.Subject, stored: Stored, result: Mapping[str, Any]
+        self, archive: Archive, this: lkg.Subject, tried: Sequence[Try], result: Mapping[str, Any], whole: bool
     ) -> dict[str, Any]:
-        """What else belongs to a change goes with it, once the host matches: its timer, and its promotion."""
+        """What else belongs to a change goes with it, once the host matches: its promotions, and its timers."""
         check = self._task.check_mode
-        if not result["verified"] and not check:
-            return {"withdrawn": []}
-        if not check:
-            self._disarm(this, archive.view(stored))
-        gone = archive.withdraw(stored, check=check)
+        gone: Sequence[Promotion] = ()
+        if check or result["verified"]:
+            gone = archive.withdraw(tried[0].before.host, tried[0].change, check) if whole else ()
+            if not check:
+                self._disarm(this, {each.timer for each in tried})
         return {"changed": result["changed"] or bool(gone), "withdrawn": [each.as_data() for each in gone]}
 
     @staticmethod
-    def _disarm(this: lkg.Subject, view: View) -> None:
-        """Take the timer of the change away, if nobody has lived to do it: it would revert what comes after."""
-        token, timer = links.timer_in(view.notes), this.provider.timer
-        if not token or timer is None:
+    def _disarm(this: lkg.Subject, tokens: AbstractSet[str]) -> None:
+        """Take the timers of the change away, if nobody has lived to do it: one would revert what comes after."""
+        timer = this.provider.timer
+        if timer is None:
             return
+        token = ", ".join(sorted(tokens))
         try:
-            if token in {one.token for one in timer.armed(this.device)}:
+            for token in sorted(tokens & {one.token for one in timer.armed(this.device)}):
                 timer.disarm(this.device, token)
         except HoldfastError as error:
             raise HoldfastError(

@@ -35,9 +35,10 @@ options:
       - Restores the state before the guarded change that has this label, O(holdfast.ops.lkg_guard#module:labels),
         instead of one that O(state) names. Of the tries in a run it is that before the first.
       - When the archive has none, that change has never begun on this host, so nothing is done and the task succeeds.
-      - A timer of that change which is still armed is disarmed once the host is seen to match.
-      - When a state taken since was promoted, its promotion is withdrawn then, for it is of what was taken back. The
-        last known good state is again the one before; where there was none, the host has none.
+      - The timers of that change which are still armed are disarmed once the host is seen to match.
+      - The promotion that the guard made of that change is withdrawn then. The last known good state is again the one
+        before; where there was none, the host has none. It stays when somebody has promoted another state since, and
+        with O(sections), for the rest of the change still stands.
     type: str
     default: ""
   sections:

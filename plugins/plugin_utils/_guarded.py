@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference, compare
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check, Evidence, checks_from
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Snapshot
@@ -188,5 +189,6 @@ class GuardWorld:
 
     def promote(self, snapshot_id: str, checks: Sequence[Check]) -> None:
         """See ``World``."""
-        evidence = Evidence(inbox.me(), time.time(), tuple(checks), self.run, self.reason)
+        labels = links.labels_in(self.notes)
+        evidence = Evidence(inbox.me(), time.time(), tuple(checks), self.run, self.reason, labels)
         self.archive.promote([(self.kept[snapshot_id], evidence)])

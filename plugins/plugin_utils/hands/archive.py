@@ -32,6 +32,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import evidence as proofs
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import model
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.compare import Difference, compare
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.links import Labelled, own_promotions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Place, Snapshot, View
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted, part, whole
@@ -92,6 +93,11 @@ class Promotion(NamedTuple):
     def candidate(self) -> proofs.Candidate:
         """Its snapshot as a promotion looks at it."""
         return proofs.Candidate(self.snapshot, self.taken_at)
+
+    @property
+    def labelled(self) -> Labelled:
+        """Of which change it is."""
+        return Labelled(self.id, self.evidence.run, self.evidence.labels)
 
     def as_data(self) -> dict[str, Any]:
         """As plain data."""
@@ -334,18 +340,18 @@ class Archive:
         )
         return name, self.git.write(TAG, head.encode() + _json(facts))
 
-    def withdraw(self, restored: Stored, check: bool = False) -> list[Promotion]:
-        """Withdraw the promotions of what was taken back when a host went back to this state; those, the newest first.
+    def withdraw(self, host: str, taken_back: Labelled, check: bool = False) -> list[Promotion]:
+        """Withdraw the promotions of a change that was taken back, unless others have promoted since; the newest first.
 
         The promotion before them holds again; without one the host has no last known good state. Nothing is removed
         from the archive. With ``check`` nothing is changed, and what would be is returned.
         """
         with self.git.changing() as change:
-            history = self.history(restored.host)
-            gone = history[: proofs.taken_back([each.candidate for each in history], restored.taken_at)]
+            history = self.history(host)
+            gone = history[: own_promotions((each.labelled for each in history), taken_back)]
             if gone and not check:
                 holds = [each.tag for each in history[len(gone) :]]
-                change.apply([{_lkg_ref(restored.host): (holds[0] if holds else "", gone[0].tag)}])
+                change.apply([{_lkg_ref(host): (holds[0] if holds else "", gone[0].tag)}])
         return gone
 
 

@@ -5,16 +5,24 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import links
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored
 
 
-def before_change(archive: Archive, host: str, label: str) -> Stored | None:
-    """The snapshot of a host before the change of this label; None when that has never begun there."""
+class Try(NamedTuple):
+    """One try of a change: the snapshot before it, of which change it is, and the timer that guarded it."""
+
+    before: Stored
+    change: links.Labelled
+    timer: str
+
+
+def tries(archive: Archive, host: str, label: str) -> list[Try]:
+    """Every try of the change of this label, the oldest first; none when it has never begun on the host."""
     taken = archive.snapshots(host)
-    views = archive.views(taken, texts=False)
-    found = links.before_change(
-        (links.Labelled(one.id, one.run, links.labels_in(view.notes)) for one, view in zip(taken, views, strict=True)),
-        label,
-    )
-    return next((one for one in taken if one.id == found), None)
+    notes = {one.id: view.notes for one, view in zip(taken, archive.views(taken, texts=False), strict=True)}
+    labelled = [links.Labelled(one.id, one.run, links.labels_in(notes[one.id])) for one in taken]
+    known = {one.id: one for one in taken}
+    return [Try(known[one.id], one, links.timer_in(notes[one.id])) for one in links.tries(labelled, label)]

@@ -141,7 +141,7 @@ def prune(
     """Drop old snapshots, and make their room free; with ``check`` only say which.
 
     The last known good state of a host and the one before stay, and so does what was taken or promoted by one of
-    ``runs``: their records name it.
+    ``runs``, for their records name it, and what was good before them, for they may still be taken back.
     """
     retention.check()
     if not archive.git.exists:
@@ -168,11 +168,15 @@ def prune(
 def _protected(archive: Archive, stored: list[Stored], runs: Collection[str]) -> set[tuple[str, str]]:
     current = archive.current()
     every = archive.promotions()
-    earlier = {(each.host, each.id): each.snapshot for each in every}
-    protected = {(each.host, each.snapshot) for each in current.values()}
-    for each in current.values():
-        if (each.host, each.previous) in earlier:
-            protected.add((each.host, earlier[each.host, each.previous]))
+    known = {(each.host, each.id): each for each in every}
+    protected = set()
+    for now in current.values():
+        held = now
+        while held.evidence.run in runs and (held.host, held.previous) in known:
+            held = known[held.host, held.previous]
+        for each in (now, held):
+            before = known.get((each.host, each.previous), each)
+            protected |= {(each.host, each.snapshot), (each.host, before.snapshot)}
     protected |= {(each.host, each.id) for each in stored if each.run and each.run in runs}
     protected |= {(each.host, each.snapshot) for each in every if each.evidence.run and each.evidence.run in runs}
     return protected

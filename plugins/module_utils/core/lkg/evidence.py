@@ -25,19 +25,24 @@ class Check:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a snapshot may count as good: who says so, when, in which run, and the checks that passed."""
+    """Why a snapshot may count as good: who says so, when, in which run, and the checks that passed.
+
+    ``labels``: those of the guarded change that made it, or none.
+    """
 
     by: str
     at: float
     checks: tuple[Check, ...]
     run: str = ""
     reason: str = ""
+    labels: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """As plain data."""
         checks = [{"name": each.name, "healthy": each.healthy, "detail": each.detail} for each in self.checks]
+        labels = {"labels": list(self.labels)} if self.labels else {}
         return {"version": VERSION, "by": self.by, "at": self.at, "run": self.run, "reason": self.reason,
-                "checks": checks}  # fmt: skip
+                "checks": checks, **labels}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,10 @@ def evidence_from(data: Mapping[str, Any]) -> Evidence:
     """The evidence that ``as_data`` wrote. Raises HoldfastError for anything else."""
     if data.get("version") != VERSION:
         raise HoldfastError(f"evidence of version {data.get('version')!r}; this Holdfast reads version {VERSION}")
-    return Evidence(str(data["by"]), float(data["at"]), checks_from(data["checks"]), data["run"], data["reason"])
+    labels = tuple(map(str, data.get("labels", ())))
+    return Evidence(
+        str(data["by"]), float(data["at"]), checks_from(data["checks"]), data["run"], data["reason"], labels
+    )  # fmt: skip
 
 
 def checks_from(results: Sequence[Any]) -> tuple[Check, ...]:
@@ -96,12 +104,3 @@ def objections(
     if current is not None and current.id != candidate.id and current.taken_at > candidate.taken_at:
         wrong.append(f"{current.id} was taken later and is the last known good state already")
     return wrong
-
-
-def taken_back(history: Sequence[Candidate], taken_at: float) -> int:
-    """How many of the states that were promoted, the newest first, a host has left by going back to one of that time.
-
-    A state that was taken since holds the change that was taken back, however healthy it was: to restore it would be to
-    make that change again.
-    """
-    return next((number for number, each in enumerate(history) if each.taken_at <= taken_at), len(history))

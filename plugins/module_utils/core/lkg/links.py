@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from itertools import takewhile
+from typing import Any, NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import guard_words as words
 
@@ -25,7 +26,7 @@ VERIFIED = frozenset({words.PROMOTED, words.KEPT, words.RESTORED, words.REVERTED
 
 
 class Labelled(NamedTuple):
-    """A snapshot of before by its id, and what was noted with it: its run, and the labels of its change."""
+    """A snapshot of before, or a promotion, by its id; and what was noted with it: its run and its change's labels."""
 
     id: str
     run: str
@@ -47,18 +48,27 @@ def timer_in(noted: Mapping[str, str]) -> str:
     return str(noted.get(TIMER, ""))
 
 
-def before_change(taken: Iterable[Labelled], label: str) -> Optional[str]:
-    """The id of the snapshot that was taken before a change; ``taken`` come the oldest first. None: it never began.
+def tries(taken: Iterable[Labelled], label: str) -> list[Labelled]:
+    """The snapshots that were taken before a change; ``taken`` come the oldest first. None: it never began.
 
     A change may have been tried several times in its run: the first try found the host as it was. What an earlier run
     did under the same label is another change, so only the newest run counts that has one; of changes outside of runs,
     which are told apart by their first labels, only the last.
     """
     known = [one for one in taken if label in one.labels]
-    if not known:
-        return None
-    last = known[-1]
-    return next(one.id for one in known if (one.run, one.labels[0]) == (last.run, last.labels[0]))
+    return [one for one in known if _of_one_change(one, known[-1])]
+
+
+def own_promotions(history: Iterable[Labelled], change: Labelled) -> int:
+    """How many of the promotions of a host, the newest first, are of a change, each of its tries may have made one.
+
+    Where it is taken back they say nothing true any more. What others have promoted since is theirs.
+    """
+    return len(list(takewhile(lambda one: _of_one_change(one, change), history)))
+
+
+def _of_one_change(one: Labelled, other: Labelled) -> bool:
+    return bool(one.labels) and (one.run, one.labels[:1]) == (other.run, other.labels[:1])
 
 
 def link(host: str, state: str, before: str, after: str) -> dict[str, Any]:

@@ -320,13 +320,13 @@ def begun(stage: Stage, token: str, *labels: str) -> str:
 
 
 def test_a_change_is_taken_back_by_its_label_and_its_timer_with_it(stage: Stage) -> None:
-    stage.host.timer = Timer("holdfast-1", "holdfast-other")  # type: ignore[assignment]
+    stage.host.timer = Timer("holdfast-1", "holdfast-2", "holdfast-other")  # type: ignore[assignment]
     first = begun(stage, "holdfast-1", "r1/web", "item:site")
     stage.host.state["files"]["/etc/motd"] = "half-way\n"
     begun(stage, "holdfast-2", "r1/web", "item:site")
     would = stage.act(lkg_restore, check=True, label="r1/web")
     assert (would["changed"], would["verified"]) == (True, False)
-    assert stage.host.timer.tokens == ["holdfast-1", "holdfast-other"]  # type: ignore[attr-defined]
+    assert len(stage.host.timer.tokens) == 3  # type: ignore[attr-defined]
     done = stage.act(lkg_restore, label="r1/web")
     assert (done["changed"], done["verified"], done["state"]["id"]) == (True, True, first)
     assert stage.host.state == STATE
@@ -335,14 +335,20 @@ def test_a_change_is_taken_back_by_its_label_and_its_timer_with_it(stage: Stage)
     assert (again["changed"], again["verified"]) == (False, True)
 
 
-def test_the_promotion_of_a_change_is_withdrawn_when_that_is_taken_back(stage: Stage) -> None:
-    good = begun(stage, "holdfast-0")
-    assert stage.promote() == good
+def changed(stage: Stage, words: str, labels: Sequence[str] = (), run: str = "r1") -> str:
+    """As a guard ends: the state after is promoted with the labels of the change; its id."""
+    stage.host.state["files"]["/etc/motd"] = words
+    stage.act(lkg_snapshot, run=run)
+    stored = stage.archive.find("web1", "last")
+    stage.archive.promote([(stored, Evidence("me", time.time(), (Check("web", True),), run, labels=tuple(labels)))])
+    return stored.id
+
+
+def test_the_promotions_of_a_change_are_withdrawn_when_that_is_taken_back(stage: Stage) -> None:
+    good = changed(stage, STATE["files"]["/etc/motd"], run="r0")
     begun(stage, "holdfast-1", "r1/web")
-    for words in ("first try\n", "second try\n"):
-        stage.host.state["files"]["/etc/motd"] = words
-        stage.act(lkg_snapshot)
-        newest = stage.promote()
+    changed(stage, "first try\n", ["r1/web"])
+    newest = changed(stage, "second try\n", ["r1/web"])
     would = stage.act(lkg_restore, check=True, label="r1/web")
     assert [each["snapshot"] for each in would["withdrawn"]][:1] == [newest]
     assert stage.archive.current()["web1"].snapshot == newest, "it was only checked"
@@ -350,6 +356,7 @@ def test_the_promotion_of_a_change_is_withdrawn_when_that_is_taken_back(stage: S
     assert stage.act(lkg_restore, label="r1/web", settle=0)["withdrawn"] == []
     assert stage.archive.current()["web1"].snapshot == newest, "the host was not brought back"
     stage.host.instead = None
+    assert stage.act(lkg_restore, label="r1/web", sections=["sysctl"])["withdrawn"] == [], "most of it still stands"
     done = stage.act(lkg_restore, label="r1/web")
     assert (done["verified"], len(done["withdrawn"])) == (True, 2)
     assert [each.snapshot for each in stage.archive.history("web1")] == [good]
@@ -357,11 +364,17 @@ def test_the_promotion_of_a_change_is_withdrawn_when_that_is_taken_back(stage: S
     assert (again["changed"], again["withdrawn"]) == (False, [])
 
 
+def test_what_others_have_promoted_since_a_change_stays_when_that_is_taken_back(stage: Stage) -> None:
+    begun(stage, "holdfast-1", "r1/web")
+    changed(stage, "changed\n", ["r1/web"])
+    newest = changed(stage, STATE["files"]["/etc/motd"], ["r2/api"], run="r2")
+    assert stage.act(lkg_restore, label="r1/web")["withdrawn"] == []
+    assert stage.archive.current()["web1"].snapshot == newest
+
+
 def test_a_restore_that_people_ask_for_withdraws_nothing(stage: Stage) -> None:
-    first = begun(stage, "holdfast-0")
-    stage.host.state["files"]["/etc/motd"] = "new\n"
-    stage.act(lkg_snapshot)
-    newest = stage.promote()
+    first = begun(stage, "holdfast-0", "r1/web")
+    newest = changed(stage, "new\n", ["r1/web"])
     assert "withdrawn" not in stage.act(lkg_restore, state=first)
     assert stage.archive.current()["web1"].snapshot == newest
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.evidence import Check, Evidence
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.links import Labelled
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Place, Snapshot, decoded
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.retention import Retention
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import archive_key, git_store
@@ -33,17 +34,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarn
 FORK = multiprocessing.get_context("fork")
 
 
-def evidence(at: float = 1.0, run: str = "") -> Evidence:
-    return Evidence("me", at, (Check("web", True, "GET http://x"),), run)
+def evidence(at: float = 1.0, run: str = "", labels: tuple[str, ...] = ()) -> Evidence:
+    return Evidence("me", at, (Check("web", True, "GET http://x"),), run, labels=labels)
 
 
 def put(archive: Archive, text: str = IOS, **more: object) -> Stored:
     return archive.put([archive.part(snapshot(text, **more))])[0]  # type: ignore[arg-type]
 
 
-def promoted(archive: Archive, at: float, text: str = IOS, host: str = "sw1", run: str = "") -> Stored:
+def promoted(
+    archive: Archive, at: float, text: str = IOS, host: str = "sw1", run: str = "", labels: tuple[str, ...] = ()
+) -> Stored:
     stored = put(archive, text, host=host, at=at, run=run)
-    archive.promote([(stored, evidence(at, run))])
+    archive.promote([(stored, evidence(at, run, labels))])
     return stored
 
 
@@ -169,23 +172,38 @@ def test_a_promotion_keeps_its_evidence_and_its_history(tmp_path: Path) -> None:
     assert archive.current()["sw1"] == now, "it was only checked"
 
 
-def test_what_was_promoted_since_a_state_is_withdrawn_with_it(tmp_path: Path) -> None:
+def test_the_promotions_of_a_change_are_withdrawn_with_it(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
-    before = put(archive, at=0.5)
+    change = Labelled("s", "r1", ("r1/web", "item:site"))
     first = promoted(archive, 1.0)
-    between = put(archive, "b\n", at=1.5)
-    second, third = promoted(archive, 2.0, "x\n"), promoted(archive, 3.0, "y\n")
-    other = promoted(archive, 9.0, host="sw2")
-    assert [each.snapshot for each in archive.withdraw(between, check=True)] == [third.id, second.id]
+    second = promoted(archive, 2.0, "x\n", run="r1", labels=change.labels)
+    third = promoted(archive, 3.0, "y\n", run="r1", labels=change.labels)
+    other = promoted(archive, 9.0, host="sw2", run="r1", labels=change.labels)
+    assert [each.snapshot for each in archive.withdraw("sw1", change, check=True)] == [third.id, second.id]
     assert archive.current()["sw1"].snapshot == third.id, "it was only checked"
-    assert [each.snapshot for each in archive.withdraw(between)] == [third.id, second.id]
+    assert [each.snapshot for each in archive.withdraw("sw1", change)] == [third.id, second.id]
     assert [each.snapshot for each in archive.history("sw1")] == [first.id]
-    assert archive.withdraw(between) == archive.withdraw(first) == []
+    assert archive.withdraw("sw1", change) == []
     assert archive.promote([(second, evidence(4.0))])[0].changed
+    assert archive.withdraw("sw1", change) == [], "this one is somebody else's"
     assert [each.snapshot for each in archive.history("sw1")] == [second.id, first.id]
-    assert len(archive.withdraw(before)) == 2
-    assert {host: each.snapshot for host, each in archive.current().items()} == {"sw2": other.id}
-    assert verify(archive).wrong == ()
+    assert len(archive.withdraw("sw2", change)) == 1
+    assert {host: each.snapshot for host, each in archive.current().items()} == {"sw1": second.id}
+    assert verify(archive).wrong == () and other.id in {each.id for each in archive.snapshots("sw2")}
+
+
+def test_prune_keeps_what_a_run_that_is_kept_may_fall_back_to(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    change = Labelled("s", "r1", ("r1/web",))
+    oldest, older = promoted(archive, 1.0, "1\n"), promoted(archive, 2.0, "2\n")
+    good = promoted(archive, 3.0, "3\n", run="gone")
+    for at in (4.0, 5.0, 6.0):
+        promoted(archive, at, f"{at}\n", run="r1", labels=change.labels)
+    prune(archive, Retention(last=0), 100.0, runs=["r1"])
+    left = {each.id for each in archive.snapshots("sw1")}
+    assert {older.id, good.id} <= left and oldest.id not in left
+    assert len(archive.withdraw("sw1", change)) == 3
+    assert [each.snapshot for each in archive.history("sw1")] == [good.id, older.id]
 
 
 def test_without_proof_nothing_moves_and_of_many_none(tmp_path: Path) -> None:

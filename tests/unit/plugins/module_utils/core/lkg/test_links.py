@@ -19,6 +19,10 @@ def test_labels_and_timer_are_noted_and_read() -> None:
     assert links.labels_in(links.notes([], "holdfast-1")) == ()
 
 
+def ids(taken: list[Labelled], label: str) -> list[str]:
+    return [one.id for one in links.tries(taken, label)]
+
+
 def test_the_first_try_of_a_run_found_the_host_as_it_was() -> None:
     taken = [
         Labelled("s1", "", ()),
@@ -26,17 +30,16 @@ def test_the_first_try_of_a_run_found_the_host_as_it_was() -> None:
         Labelled("s3", "r1", ("r1/api", "item:site")),
         Labelled("s4", "r1", ("r1/web", "item:site")),
     ]
-    assert links.before_change(taken, "r1/web") == "s2"
-    assert links.before_change(taken, "r1/api") == "s3"
-    assert links.before_change(taken, "r2/web") is None
-    assert links.before_change([], "r1/web") is None
+    assert ids(taken, "r1/web") == ["s2", "s4"]
+    assert ids(taken, "r1/api") == ["s3"]
+    assert ids(taken, "r2/web") == ids([], "r1/web") == []
 
 
 def test_a_run_that_goes_on_from_another_takes_back_what_it_did_itself_else_what_that_one_did() -> None:
     earlier = [Labelled("s1", "r1", ("r1/web",))]
-    assert links.before_change(earlier, "r1/web") == "s1"
-    assert links.before_change([*earlier, Labelled("s2", "r2", ("r1/web",)), Labelled("s3", "r2", ("r1/web",))],
-                               "r1/web") == "s2"  # fmt: skip
+    assert ids(earlier, "r1/web") == ["s1"]
+    later = [*earlier, Labelled("s2", "r2", ("r1/web",)), Labelled("s3", "r2", ("r1/web",))]
+    assert ids(later, "r1/web") == ["s2", "s3"]
 
 
 def test_outside_of_runs_only_the_last_change_counts() -> None:
@@ -45,8 +48,21 @@ def test_outside_of_runs_only_the_last_change_counts() -> None:
         Labelled("s2", "", ("job-2/site", "item:site")),
         Labelled("s3", "", ("job-2/site", "item:site")),
     ]
-    assert links.before_change(taken, "item:site") == "s2"
-    assert links.before_change(taken, "job-1/site") == "s1"
+    assert ids(taken, "item:site") == ["s2", "s3"]
+    assert ids(taken, "job-1/site") == ["s1"]
+
+
+def test_a_change_takes_back_its_own_promotions_and_those_of_nobody_else() -> None:
+    change = Labelled("s1", "r1", ("r1/web", "item:site"))
+    own = [Labelled("p4", "r1", ("r1/web", "item:site")), Labelled("p3", "r1", ("r1/web", "item:site"))]
+    others = [
+        Labelled("p2", "r1", ("r1/api", "item:site")), Labelled("p1", "r0", ("r1/web",)), Labelled("p0", "r1", ()),
+    ]  # fmt: skip
+    assert links.own_promotions([*own, *others], change) == 2
+    for other in others:
+        assert links.own_promotions([other, *own], change) == 0
+    assert links.own_promotions([], change) == 0
+    assert links.own_promotions([Labelled("p0", "", ())], Labelled("s0", "", ())) == 0
 
 
 @pytest.mark.parametrize("state", [words.PROMOTED, words.KEPT, words.RESTORED, words.REVERTED])
