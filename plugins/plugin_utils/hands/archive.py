@@ -37,15 +37,8 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.platforms import platform_named
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Parted, part, whole
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import archive_key
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_store import (
-    COMMIT,
-    FOLDER,
-    TAG,
-    Change,
-    Entry,
-    GitStore,
-    Ref,
-)
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_loose import BLOB, COMMIT, FOLDER, TAG, Entry
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_store import Change, GitStore, Ref
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import new_run_id
 
 NAME = "archive.git"
@@ -167,15 +160,13 @@ class Archive:
 
     def _commit(self, parted: Parted) -> Stored:
         view, git = parted.view, self.git
-        files = [
-            Entry(file_of(place), git.write(b"blob", model.encoded(item.text))) for place, item in view.items.items()
-        ]
+        files = [Entry(file_of(place), git.write(BLOB, model.encoded(item.text))) for place, item in view.items.items()]
         entries = [
-            Entry(MANIFEST, git.write(b"blob", _json(model.manifest(view)))),
+            Entry(MANIFEST, git.write(BLOB, _json(model.manifest(view)))),
             Entry(CONTENT, git.tree(files), FOLDER),
         ]
         if parted.secrets:
-            entries.append(Entry(SECRETS, git.write(b"blob", self.key.seal(view.host, parted.secrets))))
+            entries.append(Entry(SECRETS, git.write(BLOB, self.key.seal(view.host, parted.secrets))))
         root = git.tree([Entry(encoded_name(view.host), git.tree(entries), FOLDER)])
         facts = {
             "host": view.host, "id": new_run_id(view.taken_at), "taken_at": view.taken_at, "platform": view.platform,

@@ -23,6 +23,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import 
     encoded_name,
     file_of,
 )
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_loose import entries_of
 
 _AT_ONCE = 200
 
@@ -74,7 +75,7 @@ def _wrong_in(archive: Archive, stored: Sequence[Stored], opened: bool) -> list[
     manifests, trees, sealed = (
         archive.git.read([f"{folder}/{name}" for folder in folders]) for name in (MANIFEST, CONTENT, SECRETS)
     )
-    listed = [archive.git.entries(tree or b"") for tree in trees]
+    listed = [entries_of(tree or b"") for tree in trees]
     names = sorted({entry.oid for entries in listed for entry in entries})
     blobs = dict(zip(names, archive.git.read(names), strict=True))
     wrong = []

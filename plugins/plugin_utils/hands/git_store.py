@@ -1,11 +1,12 @@
 # Copyright: Holdfast contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A bare git repository as an archive: objects written here, everything else done by git.
+"""A bare git repository as an archive: what few files hold is read and written here, everything else is done by git.
 
-Starting git for each object would cost more than all the rest, so objects are written as git writes them: whole, under
-the name of their hash, moved into their place. References are changed by git alone, one transaction after another under
-a lock of our own (``flock``), so that a killed writer leaves no lock behind that would stop the next one.
+Starting git for each host would cost more than all the rest, so objects and references are written as git writes them:
+whole, beside their place, and then moved there; and a few are read here (``git_loose``). References are changed one
+transaction after another under a lock of our own (``flock``), so that a killed writer leaves no lock behind that would
+stop the next one.
 """
 
 from __future__ import annotations
@@ -22,20 +23,28 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_loose import (
+    FOLDER,
+    NOTHING,
+    TREE,
+    Entry,
+    Loose,
+)
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import StoreBroken
 
-BLOB, TREE, COMMIT, TAG = b"blob", b"tree", b"commit", b"tag"
-FILE, FOLDER = b"100644", b"40000"
 PATIENCE = 60.0
 """Seconds to wait for others who change references."""
 GRACE = 3600
 """Seconds for which something that nothing refers to stays: somebody may be writing what will refer to it."""
 _AT_ONCE = 500
+_FEW = 16
+"""So many objects, and references, are read here before git, which has to be started, is faster."""
 _WRITERS = 16
 _SETTINGS = {"gc.auto": "0", "core.logAllRefUpdates": "false"}
 _ENVIRONMENT = {
@@ -59,14 +68,6 @@ class Ref(NamedTuple):
     body: str
 
 
-class Entry(NamedTuple):
-    """One entry of a tree."""
-
-    name: str
-    oid: str
-    mode: bytes = FILE
-
-
 class GitStore:
     """The repository in a folder; made on first need."""
 
@@ -74,6 +75,7 @@ class GitStore:
         self.path = path
         self._store = store
         self._objects = f"{path}/objects"
+        self._loose = Loose(path)
         self._fresh: dict[str, str] = {}
 
     @property
@@ -131,14 +133,9 @@ class GitStore:
             self.flush()
 
     def flush(self) -> None:
-        """Bring the objects that were written onto the disk, and then into their places: each is whole or not there.
-
-        Several at once, for a file system writes down together what waits together.
-        """
+        """Bring the objects that were written onto the disk, and then into their places: each is whole or not there."""
         try:
-            with ThreadPoolExecutor(_WRITERS) as writers:
-                waiting = list(self._fresh.values())
-                list(writers.map(_sync, [waiting[first::_WRITERS] for first in range(_WRITERS)]))
+            _sync_all(list(self._fresh.values()))
             for path, fresh in self._fresh.items():
                 try:
                     os.rename(fresh, path)
@@ -167,13 +164,22 @@ class GitStore:
         return self.write(TREE, b"".join(lines))
 
     def read(self, names: Sequence[str]) -> list[bytes | None]:
-        """The contents of objects (a hash, or ``COMMIT:path``), None for what is not there. One process for all."""
+        """The contents of objects (a hash, or ``COMMIT:path``), None for what is not there."""
         return [found and found[1] for found in self._batch(names)]
 
     def _batch(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
-        """Hash and content of each object, by any name that git knows for it."""
+        """Hash and content of each object, by its hash, a reference, or ``COMMIT:path``."""
         if not names or not self.exists:
             return [None for _name in names]
+        if len(names) > _FEW:
+            return self._asked(names)
+        found = {name: self._loose.find(name) for name in names}
+        packed = [name for name, each in found.items() if each is None]
+        found.update(zip(packed, self._asked(packed) if packed else (), strict=True))
+        return [None if each == NOTHING else each for each in map(found.get, names)]
+
+    def _asked(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+        """The same by git; one process for all."""
         out = self._git(["cat-file", "--batch"], "".join(f"{name}\n" for name in names).encode())
         found: list[tuple[str, bytes] | None] = []
         at = 0
@@ -189,23 +195,16 @@ class GitStore:
             at += size + 1
         return found
 
-    @staticmethod
-    def entries(tree: bytes) -> list[Entry]:
-        """The entries of a tree as ``read`` gives it."""
-        found, at = [], 0
-        while at < len(tree):
-            end = tree.index(b"\0", at)
-            mode, _space, name = tree[at:end].partition(b" ")
-            found.append(Entry(os.fsdecode(name), tree[end + 1 : end + 21].hex(), mode))
-            at = end + 21
-        return found
-
     # --- references --------------------------------------------------------------------------------------------------
 
     def refs(self, prefix: str) -> list[Ref]:
         """The references below a prefix (whole path components), in the order of their names."""
         if not self.exists:
             return []
+        names = sorted(islice(self._loose.names(prefix), _FEW + 1))
+        found = self.named(names) if len(names) <= _FEW else {}
+        if len(found) == len(names):
+            return [found[name] for name in names]
         form = "--format=%(refname) %(objectname) %(*objectname) %(contents:body)"
         out = self._git(["for-each-ref", form, prefix]).decode("utf-8", "replace")
         return [Ref(*line.split(" ", 3)) for line in out.split("\n") if line]
@@ -285,17 +284,20 @@ class Change:
 
         A transaction happens as a whole or, when one of its references is not what was said, not at all.
         """
-        lines = []
-        for transaction in transactions:
-            if transaction:
-                lines += ["start", *(_line(name, new, old) for name, (new, old) in transaction.items())]
-                lines += ["prepare", "commit"]
-        if lines:
-            self._store.flush()
-            for name in {name for transaction in transactions for name in transaction}:
+        self._store.flush()
+        for transaction in filter(None, transactions):
+            for name in transaction:
                 self._unlock(name)
-            given = "".join(f"{line}\n" for line in lines).encode()
-            self._store._git(["update-ref", "--stdin"], given, keep=[self.descriptor])
+            if all(new for new, _old in transaction.values()):
+                self._store._loose.move(transaction, _sync_all)
+            else:
+                self._by_git(transaction)
+
+    def _by_git(self, transaction: Mapping[str, tuple[str, str]]) -> None:
+        """Where something is deleted, which may be packed."""
+        changes = [_line(name, new, old) for name, (new, old) in transaction.items()]
+        given = "".join(f"{line}\n" for line in ("start", *changes, "prepare", "commit")).encode()
+        self._store._git(["update-ref", "--stdin"], given, keep=[self.descriptor])
 
     def _unlock(self, name: str) -> None:
         """Remove what a killed git left. Nobody of ours is at work now; somebody else's git is done within a second."""
@@ -307,6 +309,16 @@ class Change:
             else:
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
+
+
+def _sync_all(paths: Sequence[str]) -> None:
+    """Bring files onto the disk; several at once, for a file system writes down together what waits together."""
+    if len(paths) == 1:
+        _sync(paths)
+    elif paths:
+        count = min(_WRITERS, len(paths))
+        with ThreadPoolExecutor(count) as writers:
+            list(writers.map(_sync, [paths[first::count] for first in range(count)]))
 
 
 def _sync(paths: Sequence[str]) -> None:

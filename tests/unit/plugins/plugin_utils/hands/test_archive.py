@@ -24,7 +24,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.retention im
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import archive_key, git_store
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import Archive, Stored, encoded_name, file_of
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive_upkeep import prune, verify
-from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_store import GitStore
+from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_loose import entries_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,7 +99,7 @@ def test_an_unchanged_host_adds_no_content(tmp_path: Path) -> None:
     first, second = put(archive, at=1.0), put(archive, IOS.replace("36029056", "36029057"), at=2.0)
     assert first.digest == second.digest and first.id != second.id
     trees = archive.git.read([f"{each.commit}:sw1" for each in (first, second)])
-    one, two = ({entry.name: entry.oid for entry in GitStore.entries(tree or b"")} for tree in trees)
+    one, two = ({entry.name: entry.oid for entry in entries_of(tree or b"")} for tree in trees)
     assert (
         one["content"] == two["content"]
         and one["secrets"] == two["secrets"]
