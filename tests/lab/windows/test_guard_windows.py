@@ -319,6 +319,9 @@ def check_mode_says_what_would_be_armed_and_arms_nothing(stored: Stage) -> None:
     before = machine(stored)
     played = stored.play(guard(stored, STOP), check=True)
     assert played.status == 0, played.last
+    result = told(played)
+    assert (result["changed"], result["state"], result["timer"]["seconds"]) == (True, "unchanged", 60), result
+    assert result["timer"]["how"] == "a scheduled task"
     assert machine(stored) == before
     assert guards(stored) == []
     assert "script arm" not in stored.control.state()["log"]
