@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import HoldfastError
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg import model
+from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.links import own_promotions
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.model import Place
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction import Marker, whole
 from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.retention import Kept, Retention, expired
@@ -19,6 +20,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import 
     MANIFEST,
     SECRETS,
     Archive,
+    Promotion,
     Stored,
     encoded_name,
     file_of,
@@ -166,16 +168,24 @@ def prune(
     return Pruned(dropped, len(stored) - len(dropped), len(protected & set(stored)))
 
 
+def _falls_back(now: Promotion, known: Mapping[tuple[str, str], Promotion], runs: Collection[str]) -> Promotion:
+    """The promotion that holds again when what now holds is taken back: its change, and runs whose records are kept."""
+    chain = [now]
+    while (now.host, chain[-1].previous) in known:
+        chain.append(known[now.host, chain[-1].previous])
+    at = own_promotions((each.labelled for each in chain), now.labelled)
+    while at < len(chain) and chain[at].evidence.run in runs:
+        at += 1
+    return chain[min(at, len(chain) - 1)]
+
+
 def _protected(archive: Archive, stored: list[Stored], runs: Collection[str]) -> set[tuple[str, str]]:
     current = archive.current()
     every = archive.promotions()
     known = {(each.host, each.id): each for each in every}
     protected = set()
     for now in current.values():
-        held = now
-        while held.evidence.run in runs and (held.host, held.previous) in known:
-            held = known[held.host, held.previous]
-        for each in (now, held):
+        for each in (now, _falls_back(now, known, runs)):
             before = known.get((each.host, each.previous), each)
             protected |= {(each.host, each.snapshot), (each.host, before.snapshot)}
     protected |= {(each.host, each.id) for each in stored if each.run and each.run in runs}

@@ -13,6 +13,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,9 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store impo
 
 BLOB, TREE, COMMIT, TAG = b"blob", b"tree", b"commit", b"tag"
 FILE, FOLDER = b"100644", b"40000"
+MOMENT = 1.0
+"""Seconds within which somebody else's git is done with a reference."""
+_HASH = re.compile(rb"[0-9a-f]{40}")
 NOTHING = ("", b"")
 """Stands for an object of which it is certain that there is none."""
 
@@ -61,7 +66,10 @@ class Loose:
         """
         oid, _colon, path = name.partition(":")
         if oid.startswith("refs/"):
-            oid = self.ref(oid)
+            try:
+                oid = self.ref(oid)
+            except StoreBroken:
+                return None
             if not oid:
                 return NOTHING
         for part in path.split("/") if path else ():
@@ -93,14 +101,20 @@ class Loose:
     # --- references --------------------------------------------------------------------------------------------------
 
     def ref(self, name: str) -> str:
-        """The object that a reference names; "" when there is no such reference."""
+        """The object that a reference names; "" when there is none. Raises StoreBroken when it is damaged."""
+        return self._own(name) or self._in(self._packed(), name)
+
+    def _own(self, name: str) -> str:
+        """What the file of a reference says."""
         try:
-            with open(f"{self._path}/{name}", encoding="ascii", errors="replace") as file:
-                return file.read().strip()
+            said = Path(self._path, name).read_bytes().strip()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return self._packed_ref(name)
+            return ""
         except OSError as error:
             raise StoreBroken(f"cannot read {name} of the archive {self._path}: {error.strerror}") from error
+        if not _HASH.fullmatch(said):
+            raise StoreBroken(f"{name} of the archive {self._path} is damaged; see: holdfast lkg verify")
+        return said.decode()
 
     def names(self, prefix: str) -> Iterator[str]:
         """The references below a prefix (whole path components), in no order."""
@@ -115,8 +129,8 @@ class Loose:
             if name.startswith(f"{prefix}/") and name not in seen:
                 yield name
 
-    def _packed_ref(self, name: str) -> str:
-        packed = self._packed()
+    @staticmethod
+    def _in(packed: bytes, name: str) -> str:
         at = packed.find(b" %s\n" % name.encode())
         return packed[max(0, at - 40) : at].decode("ascii", "replace") if at > 0 else ""
 
@@ -133,17 +147,14 @@ class Loose:
         """Make references name other objects, name -> (new object, old one or ""); ``sync`` brings files onto the disk.
 
         As git does it: each is locked by a file beside it that already says what is to be, and all of them are looked
-        at under their locks before the first is moved. Raises StoreBroken, and then none has been.
+        at under their locks before the first is moved. Raises StoreBroken; what can be known before is, and then none
+        has been moved.
         """
         locks: dict[str, str] = {}
         try:
-            for name, (new, old) in moves.items():
+            for name, (new, _old) in moves.items():
                 self._lock(name, new, locks)
-                now = self.ref(name)
-                if now != old:
-                    raise StoreBroken(
-                        f"{name} of the archive {self._path} is at {now or 'nothing'}, and not at {old or 'nothing'}"
-                    )
+            self._compare({name: old for name, (_new, old) in moves.items()})
             sync(list(locks))
             for lock, path in list(locks.items()):
                 os.rename(lock, path)
@@ -155,18 +166,37 @@ class Loose:
                 with contextlib.suppress(OSError):
                     os.unlink(lock)
 
+    def _compare(self, wanted: Mapping[str, str]) -> None:
+        """Raises StoreBroken unless each reference names this object, "" for none."""
+        found = {name: self._own(name) for name in wanted}
+        packed = b"" if all(found.values()) else self._packed()
+        for name, old in wanted.items():
+            now = found[name] or self._in(packed, name)
+            if now != old:
+                raise StoreBroken(
+                    f"{name} of the archive {self._path} is at {now or 'nothing'}, and not at {old or 'nothing'}"
+                )
+
     def _lock(self, name: str, new: str, locks: dict[str, str]) -> None:
         path = f"{self._path}/{name}"
-        lock = f"{path}.lock"
-        shared = home.is_shared(self._path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            descriptor = os.open(lock, flags, 0o666)
-        except FileNotFoundError:
-            home.store_folder(self._path, *name.split("/")[:-1])
-            descriptor = os.open(lock, flags, 0o666)
-        locks[lock] = path
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.rmdir(path)  # an empty folder at its place is what git leaves of references that were below it
+        descriptor = self._opened(f"{path}.lock", name)
+        locks[f"{path}.lock"] = path
         with os.fdopen(descriptor, "wb") as file:
-            if shared:
+            if home.is_shared(self._path):
                 os.fchmod(descriptor, 0o660)
             file.write(b"%s\n" % new.encode())
+
+    def _opened(self, lock: str, name: str) -> int:
+        """The file of a lock, made by us; somebody else's git may hold it for a moment, or remove its empty folder."""
+        until = time.monotonic() + MOMENT
+        while True:
+            try:
+                return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            except FileNotFoundError:
+                home.store_folder(self._path, *name.split("/")[:-1])
+            except FileExistsError:
+                time.sleep(0.01)
+            if time.monotonic() > until:
+                raise StoreBroken(f"somebody else holds {lock}")

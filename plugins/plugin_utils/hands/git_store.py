@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
@@ -31,6 +31,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.errors import Ho
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands import home
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_loose import (
     FOLDER,
+    MOMENT,
     NOTHING,
     TREE,
     Entry,
@@ -52,6 +53,8 @@ _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_DEFAULT_HASH": "sha1",
+    "GIT_DEFAULT_REF_FORMAT": "files",
     "GIT_AUTHOR_NAME": "Holdfast",
     "GIT_AUTHOR_EMAIL": "holdfast",
     "GIT_COMMITTER_NAME": "Holdfast",
@@ -286,8 +289,7 @@ class Change:
         """
         self._store.flush()
         for transaction in filter(None, transactions):
-            for name in transaction:
-                self._unlock(name)
+            self._unlock(transaction)
             if all(new for new, _old in transaction.values()):
                 self._store._loose.move(transaction, _sync_all)
             else:
@@ -299,16 +301,16 @@ class Change:
         given = "".join(f"{line}\n" for line in ("start", *changes, "prepare", "commit")).encode()
         self._store._git(["update-ref", "--stdin"], given, keep=[self.descriptor])
 
-    def _unlock(self, name: str) -> None:
-        """Remove what a killed git left. Nobody of ours is at work now; somebody else's git is done within a second."""
-        for path in (self._store.path / f"{name}.lock", self._store.path / "packed-refs.lock"):
-            for _attempt in range(20):
-                if not path.exists():
-                    break
-                time.sleep(0.05)
-            else:
-                with contextlib.suppress(FileNotFoundError):
-                    path.unlink()
+    def _unlock(self, names: Iterable[str]) -> None:
+        """Remove what a killed writer left. Nobody of ours is at work now; somebody else's git is done in a moment."""
+        left = [self._store.path / f"{name}.lock" for name in (*names, "packed-refs")]
+        until = time.monotonic() + MOMENT
+        while left := [path for path in left if path.exists()]:
+            if time.monotonic() > until:
+                for path in left:
+                    path.unlink(missing_ok=True)
+                return
+            time.sleep(0.05)
 
 
 def _sync_all(paths: Sequence[str]) -> None:

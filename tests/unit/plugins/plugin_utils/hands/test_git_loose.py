@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,59 @@ def test_a_reference_that_cannot_be_written_leaves_the_old_one(store: GitStore) 
     with pytest.raises(StoreBroken, match=r"cannot change references .*: No space left on device"):
         store._loose.move({"refs/a/x": (new, old)}, no_room)
     assert store._loose.ref("refs/a/x") == old and list(store.path.rglob("refs/**/*.lock")) == []
+
+
+@pytest.mark.parametrize("damage", [b"", bytes(41), b"ref: refs/b/x\n"])
+def test_a_damaged_reference_is_for_git_to_tell_of_and_never_overwritten(store: GitStore, damage: bytes) -> None:
+    old = commit(store, "old")
+    point(store, a=(old, ""), b=(old, ""))
+    path = store.path / "refs/a/x"
+    path.write_bytes(damage)
+    names = ["refs/a/x", "refs/b/x"]
+    assert store._batch(names) == store._asked(names)
+    assert "refs/b/x" in store.named(names)
+    for was in ("", old):
+        with pytest.raises(StoreBroken, match=r"refs/a/x .* is damaged"):
+            point(store, a=(old, was))
+    assert path.read_bytes() == damage and list(store.path.rglob("refs/**/*.lock")) == []
+
+
+def test_what_a_killed_writer_of_many_left_is_waited_for_once(store: GitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = commit(store, "one")
+    refs = {f"n{number}": (made, "") for number in range(30)}
+    for name in refs:
+        lock = store.path / f"refs/{name}/x.lock"
+        lock.parent.mkdir()
+        lock.touch()
+    waits: list[float] = []
+    monkeypatch.setattr(
+        git_store.time, "sleep", lambda seconds, wait=time.sleep: (waits.append(seconds), wait(seconds))
+    )
+    point(store, **refs)
+    assert 0 < sum(waits) <= 2 * git_loose.MOMENT
+    assert len(store.refs("refs")) == 30 and list(store.path.rglob("refs/**/*.lock")) == []
+
+
+def test_somebody_elses_git_may_hold_a_lock_for_a_moment(store: GitStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = commit(store, "one")
+    point(store, a=(made, ""))
+    lock = store.path / "refs/a/x.lock"
+    lock.touch()
+    threading.Timer(0.2, lock.unlink).start()
+    store._loose.move({"refs/a/x": (made, made)}, lambda _paths: None)
+    lock.touch()
+    monkeypatch.setattr(git_loose, "MOMENT", 0.1)
+    with pytest.raises(StoreBroken, match=r"somebody else holds .*refs/a/x\.lock"):
+        store._loose.move({"refs/a/x": (made, made)}, lambda _paths: None)
+    assert lock.exists(), "it is not ours"
+
+
+def test_what_lies_at_the_place_of_a_reference_is_seen_before_any_is_moved(store: GitStore) -> None:
+    made = commit(store, "one")
+    (store.path / "refs/a/x").mkdir(parents=True)
+    point(store, a=(made, ""))
+    assert store._loose.ref("refs/a/x") == made
+    (store.path / "refs/c/x/y").mkdir(parents=True)
+    with pytest.raises(StoreBroken, match="cannot change references"):
+        point(store, b=(made, ""), c=(made, ""))
+    assert store._loose.ref("refs/b/x") == ""
