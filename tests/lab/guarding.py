@@ -72,6 +72,13 @@ class ScriptedWorld(GuardWorld):
         self.then()
 
 
+def never_ends(asked: Path) -> bool:
+    """Says that it was asked, and never answers."""
+    asked.touch()
+    time.sleep(600)
+    return False
+
+
 def _never(limit: float) -> Any:
     raise AssertionError(f"no play is begun, nor one of {limit} s")
 

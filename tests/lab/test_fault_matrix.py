@@ -25,7 +25,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.archive import 
 
 from tests.lab import appliances, keys
 from tests.lab.device import SshDevice
-from tests.lab.guarding import ALONE, UNREACHABLE, Guarded, small_disk
+from tests.lab.guarding import ALONE, UNREACHABLE, Guarded, never_ends, small_disk
 from tests.lab.lab import Lab
 from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 from tests.lab.snapshots import Stage
@@ -198,13 +198,6 @@ def test_a_good_change_is_promoted_and_stays(all_targets: list[Target], tmp_path
     finally:
         for target, _guarded, _reached in begun:
             target.restore(target.wanted)
-
-
-def never_ends(asked: Path) -> bool:
-    """Says that it was asked, and never answers."""
-    asked.touch()
-    time.sleep(600)
-    return False
 
 
 def wait_for(file: Path, seconds: float = 60) -> None:

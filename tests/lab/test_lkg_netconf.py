@@ -23,7 +23,7 @@ from ansible_collections.holdfast.ops.plugins.module_utils.core.lkg.redaction im
 from tests.lab import devices, keys, requirements
 from tests.lab.commands import LabError
 from tests.lab.devices import NETCONF
-from tests.lab.guarding import ALONE, UNREACHABLE, Guarded, small_disk
+from tests.lab.guarding import ALONE, UNREACHABLE, Guarded, never_ends, small_disk
 from tests.lab.lab import Lab
 from tests.lab.matrix import BREAK, CREDENTIALS, CUT, FULL, KILL, REBOOT, UNARMED, cell
 from tests.lab.netconf.__main__ import lacking
@@ -176,13 +176,7 @@ def test_management_is_cut_off_and_it_goes_back_alone(device: Device) -> None:
 @pytest.mark.parametrize("end", [pytest.param(Guarded.kill, id="killed"), pytest.param(Guarded.stop, id="stopped")])
 def test_nobody_is_left_and_it_goes_back_alone(device: Device, tmp_path: Path, end: Callable[[Guarded], None]) -> None:
     asked = tmp_path / "asked"
-
-    def never() -> bool:
-        asked.touch()
-        time.sleep(600)
-        return False
-
-    guarded = device.guarded(healthy=never).start()
+    guarded = device.guarded(healthy=functools.partial(never_ends, asked)).start()
     until(asked.exists, 30)
     assert "<hostname>worse" in str(device.view().items)
     end(guarded)
