@@ -4,8 +4,8 @@
 """What lies loose in a git repository, each object and each reference in a file of its own, without starting git.
 
 Git takes some milliseconds to start, as long as a few dozen of these files take. The formats are git's: objects as in
-gitrepository-layout(5), references beside ``packed-refs`` and locked by ``NAME.lock``. What has been packed
-into packs is git's to find.
+gitrepository-layout(5), references beside ``packed-refs`` and locked by ``NAME.lock``. What has been packed into packs
+is git's to find.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,9 @@ MOMENT = 1.0
 _HASH = re.compile(rb"[0-9a-f]{40}")
 NOTHING = ("", b"")
 """Stands for an object of which it is certain that there is none."""
+
+
+_WRITERS = 16
 
 
 class Entry(NamedTuple):
@@ -49,6 +53,25 @@ def entries_of(tree: bytes) -> list[Entry]:
         found.append(Entry(os.fsdecode(name), tree[end + 1 : end + 21].hex(), mode))
         at = end + 21
     return found
+
+
+def sync(paths: Sequence[str]) -> None:
+    """Bring files onto the disk; several at once, for a file system writes down together what waits together."""
+    if len(paths) == 1:
+        _sync(paths)
+    elif paths:
+        count = min(_WRITERS, len(paths))
+        with ThreadPoolExecutor(count) as writers:
+            list(writers.map(_sync, [paths[first::count] for first in range(count)]))
+
+
+def _sync(paths: Sequence[str]) -> None:
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 class Loose:
@@ -122,8 +145,9 @@ class Loose:
         for folder, _folders, files in os.walk(f"{self._path}/{prefix}"):
             for file in files:
                 if not file.endswith(".lock"):
-                    seen.add(f"{folder}/{file}"[len(str(self._path)) + 1 :])
-                    yield f"{folder}/{file}"[len(str(self._path)) + 1 :]
+                    name = os.path.relpath(f"{folder}/{file}", self._path)
+                    seen.add(name)
+                    yield name
         for line in self._packed().decode("utf-8", "replace").splitlines():
             _oid, _space, name = line.partition(" ")
             if name.startswith(f"{prefix}/") and name not in seen:
@@ -143,8 +167,8 @@ class Loose:
         except OSError as error:
             raise StoreBroken(f"cannot read packed-refs of the archive {self._path}: {error.strerror}") from error
 
-    def move(self, moves: Mapping[str, tuple[str, str]], sync: Callable[[Sequence[str]], None]) -> None:
-        """Make references name other objects, name -> (new object, old one or ""); ``sync`` brings files onto the disk.
+    def move(self, moves: Mapping[str, tuple[str, str]]) -> None:
+        """Make references name other objects: name -> (new object, old one or "").
 
         As git does it: each is locked by a file beside it that already says what is to be, and all of them are looked
         at under their locks before the first is moved. Raises StoreBroken; what can be known before is, and then none

@@ -21,7 +21,6 @@ import subprocess
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -36,6 +35,7 @@ from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.git_loose impor
     TREE,
     Entry,
     Loose,
+    sync,
 )
 from ansible_collections.holdfast.ops.plugins.plugin_utils.hands.runs_store import StoreBroken
 
@@ -46,7 +46,6 @@ GRACE = 3600
 _AT_ONCE = 500
 _FEW = 16
 """So many objects, and references, are read here before git, which has to be started, is faster."""
-_WRITERS = 16
 _SETTINGS = {"gc.auto": "0", "core.logAllRefUpdates": "false"}
 _ENVIRONMENT = {
     "LC_ALL": "C",
@@ -138,7 +137,7 @@ class GitStore:
     def flush(self) -> None:
         """Bring the objects that were written onto the disk, and then into their places: each is whole or not there."""
         try:
-            _sync_all(list(self._fresh.values()))
+            sync(list(self._fresh.values()))
             for path, fresh in self._fresh.items():
                 try:
                     os.rename(fresh, path)
@@ -291,7 +290,7 @@ class Change:
         for transaction in filter(None, transactions):
             self._unlock(transaction)
             if all(new for new, _old in transaction.values()):
-                self._store._loose.move(transaction, _sync_all)
+                self._store._loose.move(transaction)
             else:
                 self._by_git(transaction)
 
@@ -311,25 +310,6 @@ class Change:
                     path.unlink(missing_ok=True)
                 return
             time.sleep(0.05)
-
-
-def _sync_all(paths: Sequence[str]) -> None:
-    """Bring files onto the disk; several at once, for a file system writes down together what waits together."""
-    if len(paths) == 1:
-        _sync(paths)
-    elif paths:
-        count = min(_WRITERS, len(paths))
-        with ThreadPoolExecutor(count) as writers:
-            list(writers.map(_sync, [paths[first::count] for first in range(count)]))
-
-
-def _sync(paths: Sequence[str]) -> None:
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _line(name: str, new: str, old: str) -> str:

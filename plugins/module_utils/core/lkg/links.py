@@ -60,7 +60,7 @@ def tries(taken: Iterable[Labelled], label: str) -> list[Labelled]:
 
 
 def own_promotions(history: Iterable[Labelled], change: Labelled) -> int:
-    """How many of the promotions of a host, the newest first, are of a change, each of its tries may have made one.
+    """How many of the promotions of a host, the newest first, are of a change, each try of which may have made one.
 
     Where it is taken back they say nothing true any more. What others have promoted since is theirs.
     """

@@ -144,15 +144,18 @@ def test_of_several_references_all_are_moved_or_none_and_no_lock_is_left(store: 
     assert store.fsck() == []
 
 
-def test_a_reference_that_cannot_be_written_leaves_the_old_one(store: GitStore) -> None:
+def test_a_reference_that_cannot_be_written_leaves_the_old_one(
+    store: GitStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = commit(store, "old"), commit(store, "new")
     point(store, a=(old, ""))
 
     def no_room(_paths: object) -> None:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(git_loose, "sync", no_room)
     with pytest.raises(StoreBroken, match=r"cannot change references .*: No space left on device"):
-        store._loose.move({"refs/a/x": (new, old)}, no_room)
+        store._loose.move({"refs/a/x": (new, old)})
     assert store._loose.ref("refs/a/x") == old and list(store.path.rglob("refs/**/*.lock")) == []
 
 
@@ -193,11 +196,11 @@ def test_somebody_elses_git_may_hold_a_lock_for_a_moment(store: GitStore, monkey
     lock = store.path / "refs/a/x.lock"
     lock.touch()
     threading.Timer(0.2, lock.unlink).start()
-    store._loose.move({"refs/a/x": (made, made)}, lambda _paths: None)
+    store._loose.move({"refs/a/x": (made, made)})
     lock.touch()
     monkeypatch.setattr(git_loose, "MOMENT", 0.1)
     with pytest.raises(StoreBroken, match=r"somebody else holds .*refs/a/x\.lock"):
-        store._loose.move({"refs/a/x": (made, made)}, lambda _paths: None)
+        store._loose.move({"refs/a/x": (made, made)})
     assert lock.exists(), "it is not ours"
 
 
